@@ -366,5 +366,5 @@ func (q *box) empty() {
 	q.sends, q.attempts, q.attemptOrder = memory{}, nil, fifo[attemptTime]{}
 }
 
-// seconds renders a moment as the attributes show it.
-func seconds(m Millis) string { return strconv.FormatInt(int64(m)/1000, 10) }
+// stamp renders a moment as the attributes show it.
+func stamp(m Millis) string { return strconv.FormatInt(int64(m)/1000, 10) }

@@ -1,154 +1,170 @@
 package queue
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 )
 
-func (c *Catalog) getQueueAttributes(by *Caller, in *GetQueueAttributesInput, now Millis) (*GetQueueAttributesOutput, error) {
-	q, err := c.find(by, in.Queue, "GetQueueAttributes", now)
-	if err != nil {
-		return nil, err
+// setting is a settable attribute: how its text is read, and how it is written.
+type setting struct {
+	name  string
+	fifo  bool                                   // of FIFO queues only
+	parse func(a *Attributes, text string) error // sets the value, or says what is wrong with text
+	text  func(a *Attributes) string             // the normal form; empty: no value
+}
+
+// settings are all settable attributes, sorted by name.
+var settings = [...]setting{
+	flag("ContentBasedDeduplication", func(a *Attributes) *bool { return &a.ContentDedup }).onFIFO(),
+	choice("DeduplicationScope", "queue", "messageGroup", func(a *Attributes) *bool { return &a.DedupByGroup }).onFIFO(),
+	seconds("DelaySeconds", 0, DelayMax, func(a *Attributes) *time.Duration { return &a.Delay }),
+	{name: "FifoQueue", fifo: true, parse: parseFIFO, text: func(*Attributes) string { return "true" }},
+	choice("FifoThroughputLimit", "perQueue", "perMessageGroupId", func(a *Attributes) *bool { return &a.LimitPerGroup }).onFIFO(),
+	seconds("KmsDataKeyReusePeriodSeconds", time.Minute, 24*time.Hour, func(a *Attributes) *time.Duration { return &a.KMSReuse }),
+	{name: "KmsMasterKeyId", parse: parseKMSKey, text: func(a *Attributes) string { return a.KMSKey }},
+	{name: "MaximumMessageSize", parse: parseMaxBytes, text: func(a *Attributes) string { return strconv.Itoa(a.MaxBytes) }},
+	seconds("MessageRetentionPeriod", RetentionMin, RetentionMax, func(a *Attributes) *time.Duration { return &a.Retention }),
+	{name: "Policy", parse: parsePolicy, text: func(a *Attributes) string { return a.Policy }},
+	seconds("ReceiveMessageWaitTimeSeconds", 0, WaitMax, func(a *Attributes) *time.Duration { return &a.Wait }),
+	{name: "RedriveAllowPolicy", parse: parseRedriveFrom, text: func(a *Attributes) string { return a.RedriveFrom.String() }},
+	{name: "RedrivePolicy", parse: parseRedrive, text: func(a *Attributes) string { return a.Redrive.String() }},
+	flag("SqsManagedSseEnabled", func(a *Attributes) *bool { return &a.ManagedSSE }),
+	seconds("VisibilityTimeout", 0, VisibilityMax, func(a *Attributes) *time.Duration { return &a.Visibility }),
+}
+
+// findSetting returns the setting called name, nil if there is none.
+func findSetting(name string) *setting {
+	i, ok := slices.BinarySearchFunc(settings[:], name, func(s setting, name string) int { return strings.Compare(s.name, name) })
+	if !ok {
+		return nil
 	}
-	for _, name := range in.Names {
-		if !KnownAttribute(name) {
-			return nil, Errorf(CodeInvalidAttributeName, "Unknown Attribute %s.", name)
-		}
-	}
-	c.use(q, now)
-	names := in.Names
-	if slices.Contains(names, "All") {
-		names = append(q.cfg.Attributes.Names(), readOnlyAttributes[:]...)
-	}
-	out := &GetQueueAttributesOutput{}
-	for _, name := range names {
-		if value, ok := q.attribute(name); ok {
-			if out.Attributes == nil {
-				out.Attributes = make(map[string]string, len(names))
+	return &settings[i]
+}
+
+// onFIFO returns s as a setting of FIFO queues only.
+func (s setting) onFIFO() setting {
+	s.fifo = true
+	return s
+}
+
+// seconds is a setting of a time in whole seconds from min to max.
+func seconds(name string, min, max time.Duration, field func(*Attributes) *time.Duration) setting {
+	return setting{
+		name: name,
+		parse: func(a *Attributes, text string) error {
+			n, err := parseNumber(name, text, int64(min/time.Second), int64(max/time.Second))
+			if err == nil {
+				*field(a) = time.Duration(n) * time.Second
 			}
-			out.Attributes[name] = value
+			return err
+		},
+		text: func(a *Attributes) string { return strconv.FormatInt(int64(*field(a)/time.Second), 10) },
+	}
+}
+
+// flag is a setting that is true or false, in any case.
+func flag(name string, field func(*Attributes) *bool) setting {
+	return setting{
+		name: name,
+		parse: func(a *Attributes, text string) error {
+			on := strings.EqualFold(text, "true")
+			if !on && !strings.EqualFold(text, "false") {
+				return badAttribute(name)
+			}
+			*field(a) = on
+			return nil
+		},
+		text: func(a *Attributes) string { return strconv.FormatBool(*field(a)) },
+	}
+}
+
+// choice is a setting with two words: off, which is the default, and on.
+func choice(name, off, on string, field func(*Attributes) *bool) setting {
+	return setting{
+		name: name,
+		parse: func(a *Attributes, text string) error {
+			if text != off && text != on {
+				return badAttribute(name)
+			}
+			*field(a) = text == on
+			return nil
+		},
+		text: func(a *Attributes) string {
+			if *field(a) {
+				return on
+			}
+			return off
+		},
+	}
+}
+
+// parseNumber reads plain decimal digits that make a number from min to max.
+func parseNumber(name, text string, min, max int64) (int64, error) {
+	n, err := strconv.ParseUint(text, 10, 63) // unsigned: takes no sign
+	if err != nil || int64(n) < min || int64(n) > max {
+		return 0, badAttribute(name)
+	}
+	return int64(n), nil
+}
+
+func parseMaxBytes(a *Attributes, text string) error {
+	n, err := parseNumber("MaximumMessageSize", text, MessageBytesMin, MessageBytesMax)
+	if err == nil {
+		a.MaxBytes = int(n)
+	}
+	return err
+}
+
+// parseFIFO takes the type that the queue has anyway; it cannot be changed.
+func parseFIFO(_ *Attributes, text string) error {
+	if strings.EqualFold(text, "true") {
+		return nil
+	}
+	return Errorf(CodeInvalidAttributeValue,
+		"Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
+}
+
+// kmsKeyLenMax bounds a KmsMasterKeyId, in bytes.
+const kmsKeyLenMax = 2048
+
+// parseKMSKey takes any printable text: there is no key service to ask.
+func parseKMSKey(a *Attributes, text string) error {
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' {
+			return badAttribute("KmsMasterKeyId")
 		}
 	}
-	return out, nil
+	if len(text) > kmsKeyLenMax {
+		return badAttribute("KmsMasterKeyId")
+	}
+	a.KMSKey = text
+	return nil
 }
 
-// readOnlyAttributes are those that every queue shows and nobody sets.
-var readOnlyAttributes = [...]string{
-	"QueueArn", "CreatedTimestamp", "LastModifiedTimestamp",
-	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
-}
-
-func (q *box) attribute(name string) (value string, ok bool) {
-	switch name {
-	case "QueueArn":
-		return q.arn(), true
-	case "CreatedTimestamp":
-		return seconds(q.cfg.Created), true
-	case "LastModifiedTimestamp":
-		return seconds(q.cfg.Modified), true
-	case "ApproximateNumberOfMessages":
-		return strconv.FormatInt(q.visible(), 10), true
-	case "ApproximateNumberOfMessagesNotVisible":
-		return strconv.Itoa(q.inFlight), true
-	case "ApproximateNumberOfMessagesDelayed":
-		return strconv.Itoa(q.delayed), true
-	}
-	return q.cfg.Attributes.Render(name)
-}
-
-func (c *Catalog) setQueueAttributes(by *Caller, in *SetQueueAttributesInput, now Millis) error {
-	q, err := c.find(by, in.Queue, "SetQueueAttributes", now)
-	if err != nil {
-		return err
-	}
-	if len(in.Attributes) == 0 {
-		return MissingParameter("Attribute.Name")
-	}
-	cfg := *q.cfg
-	if err := cfg.Attributes.Apply(in.Attributes, false); err != nil {
-		return err
-	}
-	if _, given := in.Attributes["RedrivePolicy"]; given {
-		if err := c.checkRedrive(cfg.Name, &cfg.Attributes); err != nil {
+func parsePolicy(a *Attributes, text string) error {
+	if text != "" {
+		if err := checkPolicy(text); err != nil {
 			return err
 		}
 	}
-	cfg.Modified = now
-	if err := q.configure(&cfg); err != nil {
-		return err
-	}
-	if q.fifo() {
-		q.delayAnew(now)
-	}
-	c.use(q, now)
-	q.wake()
+	a.Policy = text
 	return nil
 }
 
-// delayAnew applies a FIFO queue's delay, as it is now, to the messages that were never received.
-func (q *box) delayAnew(now Millis) {
-	for _, seq := range slices.Sorted(maps.Keys(q.entries)) {
-		e := q.entries[seq]
-		if e.received != 0 || e.adopted || e.phase != phaseVisible && e.phase != phaseDelayed {
-			continue
-		}
-		until := e.sent.Add(q.cfg.Attributes.Delay)
-		switch {
-		case until > now:
-			q.turnTo(phaseDelayed, e, until, false)
-		case e.phase == phaseDelayed:
-			q.turnTo(phaseVisible, e, until, false)
-		}
+func parseRedrive(a *Attributes, text string) error {
+	policy, err := parseRedrivePolicy(text)
+	if err == nil {
+		a.Redrive = policy
 	}
+	return err
 }
 
-// checkRedrive checks that the target of a RedrivePolicy exists, fits and lets the queue in.
-func (c *Catalog) checkRedrive(name string, a *Attributes) error {
-	if a.Redrive == nil {
-		return nil
+func parseRedriveFrom(a *Attributes, text string) error {
+	policy, err := parseRedriveAllowPolicy(text)
+	if err == nil {
+		a.RedriveFrom = policy
 	}
-	refuse := func(reason string) error {
-		value, _ := a.Render("RedrivePolicy")
-		return invalidValue(value, "RedrivePolicy", reason)
-	}
-	_, service, region, account, resource, ok := ParseARN(a.Redrive.TargetARN)
-	switch {
-	case !ok:
-		return refuse("Dead-letter target ARN should be fully qualified ARN.")
-	case service != "sqs":
-		return refuse("Only SQS queues are valid resources for deadLetterTargetArn.")
-	case account != c.realm.Account:
-		return refuse("Dead-letter target owner should be same as the source.")
-	case region != c.realm.Region:
-		return refuse("Dead letter target does not exist.")
-	}
-	if resource == name {
-		return nil // a queue may be its own dead-letter queue, also before it exists
-	}
-	target := c.byName[resource]
-	switch {
-	case target == nil:
-		return refuse("Dead letter target does not exist.")
-	case target.fifo() != a.FIFO:
-		return refuse("Dead-letter queue must be same type of queue as the source..")
-	case !target.cfg.Attributes.RedriveFrom.allows(c.realm.ARN(name)):
-		return refuse(fmt.Sprintf("The redrive allow policy of queue %s does not let this queue use it.", resource))
-	}
-	return nil
-}
-
-// allows tells whether the queue with this ARN may use the policy's queue as its dead-letter queue.
-func (p *RedriveAllowPolicy) allows(sourceARN string) bool {
-	if p == nil {
-		return true
-	}
-	switch p.Permission {
-	case "denyAll":
-		return false
-	case "byQueue":
-		return slices.Contains(p.SourceARNs, sourceARN)
-	}
-	return true
+	return err
 }
