@@ -28,7 +28,7 @@ type Catalog struct {
 	opts       Options
 	realm      Realm
 	chance     *rand.ChaCha8
-	queues      map[ID]*queue
+	queues     map[ID]*queue
 	byName     map[string]*queue
 	deleted    map[string]Millis // names in their cool-down
 	nextID     ID
@@ -56,7 +56,7 @@ func NewCatalog(opts Options) *Catalog {
 		opts:       opts,
 		realm:      Realm{Account: opts.Account, Region: opts.Region},
 		chance:     rand.NewChaCha8(seed),
-		queues:      make(map[ID]*queue),
+		queues:     make(map[ID]*queue),
 		byName:     make(map[string]*queue),
 		deleted:    make(map[string]Millis),
 		nextID:     ID(opts.Epoch)<<32 + 1, // an id is never given twice, also when its queue is gone
