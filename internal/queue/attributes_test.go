@@ -13,7 +13,7 @@ import (
 
 const (
 	testDLQ     = `{"deadLetterTargetArn":"arn:aws:sqs:r:000000000000:dlq","maxReceiveCount":5}`
-	testPolicy  = `{"Version": "2012-10-17", "Statement": []}`
+	testPolicy  = `{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]}`
 	scopeText   = "You can specify the DeduplicationScope only when FifoQueue is set to true."
 	limitText   = "You can specify the FifoThroughputLimit only when FifoQueue is set to true."
 	pairText    = "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup."

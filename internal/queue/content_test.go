@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-func textOf(name, dataType, value string) MessageAttribute {
+func stringAttribute(name, dataType, value string) MessageAttribute {
 	return MessageAttribute{Name: name, DataType: dataType, Kind: KindString, Value: []byte(value)}
 }
 
-func rawBytes(name, dataType string, value ...byte) MessageAttribute {
+func binaryAttribute(name, dataType string, value ...byte) MessageAttribute {
 	return MessageAttribute{Name: name, DataType: dataType, Kind: KindBinary, Value: value}
 }
 
@@ -135,19 +135,19 @@ func TestAttributesMD5(t *testing.T) {
 		attrs []MessageAttribute
 		want  string
 	}{
-		{"one of each type", []MessageAttribute{textOf("color", "String", "blue"), textOf("count", "Number", "3"), rawBytes("blob", "Binary", 1, 2, 3)},
+		{"one of each type", []MessageAttribute{stringAttribute("color", "String", "blue"), stringAttribute("count", "Number", "3"), binaryAttribute("blob", "Binary", 1, 2, 3)},
 			"d838729972a4b70e2d2acd9d59ac847c"},
-		{"one text", []MessageAttribute{textOf("color", "String", "blue")}, "da1b33cc3cbfe8b1630921e78e6b9880"},
-		{"another text", []MessageAttribute{textOf("Hello", "String", "There")}, "a311262e065454b75da111d535b8dacd"},
-		{"two texts", []MessageAttribute{textOf("Hello", "String", "There"), textOf("General", "String", "Kenobi")}, "fca026605781cb4126a1e9044df24232"},
-		{"a name with a dot", []MessageAttribute{textOf("Hello", "String", "There"), textOf("General", "String", "Kenobi"), textOf("Help.Me", "String", "Me")},
+		{"one text", []MessageAttribute{stringAttribute("color", "String", "blue")}, "da1b33cc3cbfe8b1630921e78e6b9880"},
+		{"another text", []MessageAttribute{stringAttribute("Hello", "String", "There")}, "a311262e065454b75da111d535b8dacd"},
+		{"two texts", []MessageAttribute{stringAttribute("Hello", "String", "There"), stringAttribute("General", "String", "Kenobi")}, "fca026605781cb4126a1e9044df24232"},
+		{"a name with a dot", []MessageAttribute{stringAttribute("Hello", "String", "There"), stringAttribute("General", "String", "Kenobi"), stringAttribute("Help.Me", "String", "Me")},
 			"4c360f3fdafd970e05fae2f149d997f5"},
-		{"a number", []MessageAttribute{textOf("timestamp", "Number", "1493147359900")}, "235c5c510d26fb653d073faed50ae77c"},
-		{"labelled types", []MessageAttribute{textOf("a", "String.json", `{"x":1}`), textOf("b", "Number.int", "-4.50"), rawBytes("c", "Binary.png", 0, 0xff, 0x10)},
+		{"a number", []MessageAttribute{stringAttribute("timestamp", "Number", "1493147359900")}, "235c5c510d26fb653d073faed50ae77c"},
+		{"labelled types", []MessageAttribute{stringAttribute("a", "String.json", `{"x":1}`), stringAttribute("b", "Number.int", "-4.50"), binaryAttribute("c", "Binary.png", 0, 0xff, 0x10)},
 			"ca9be38f27e87efbb06491767a958c18"},
-		{"names in byte order", []MessageAttribute{textOf("Z", "String", "1"), textOf("_", "String", "2"), textOf("a", "String", "é😀")},
+		{"names in byte order", []MessageAttribute{stringAttribute("Z", "String", "1"), stringAttribute("_", "String", "2"), stringAttribute("a", "String", "é😀")},
 			"1a5f738ae87c7df34c3371599fb3926e"},
-		{"the trace header", []MessageAttribute{textOf("AWSTraceHeader", "String",
+		{"the trace header", []MessageAttribute{stringAttribute("AWSTraceHeader", "String",
 			"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")}, "5ae4d5d7636402d80f4eb6d213245a88"},
 	}
 	for _, tt := range tests {
@@ -175,12 +175,12 @@ func TestAttributesMD5OfMuch(t *testing.T) {
 	want := md5.New()
 	want.Write([]byte("\x00\x00\x00\x01n\x00\x00\x00\x06Binary\x02\x00\x01\x86\xa0"))
 	want.Write(value)
-	if got := AttributesMD5([]MessageAttribute{rawBytes("n", "Binary", value...)}); got.String() != hex.EncodeToString(want.Sum(nil)) {
+	if got := AttributesMD5([]MessageAttribute{binaryAttribute("n", "Binary", value...)}); got.String() != hex.EncodeToString(want.Sum(nil)) {
 		t.Errorf("got %s, want %x", got, want.Sum(nil))
 	}
 	many := make([]MessageAttribute, AttributesMax+5)
 	for i := range many {
-		many[i] = textOf(string(rune('a'+i)), "String", "x")
+		many[i] = stringAttribute(string(rune('a'+i)), "String", "x")
 	}
 	reversed := slices.Clone(many)
 	slices.Reverse(reversed)
@@ -190,7 +190,7 @@ func TestAttributesMD5OfMuch(t *testing.T) {
 }
 
 func TestMessageSize(t *testing.T) {
-	attrs := []MessageAttribute{textOf("né", "String.x", "é"), rawBytes("b", "Binary", 0xff, 0xfe)}
+	attrs := []MessageAttribute{stringAttribute("né", "String.x", "é"), binaryAttribute("b", "Binary", 0xff, 0xfe)}
 	if got, want := MessageSize([]byte("héllo"), attrs), 6+(3+8+2)+(1+6+2); got != want {
 		t.Errorf("got %d, want %d", got, want)
 	}
@@ -215,7 +215,7 @@ func BenchmarkCheckBody(b *testing.B) {
 }
 
 func BenchmarkAttributesMD5(b *testing.B) {
-	attrs := []MessageAttribute{textOf("color", "String", "blue"), textOf("count", "Number", "3"), rawBytes("blob", "Binary", 1, 2, 3)}
+	attrs := []MessageAttribute{stringAttribute("color", "String", "blue"), stringAttribute("count", "Number", "3"), binaryAttribute("blob", "Binary", 1, 2, 3)}
 	b.ReportAllocs()
 	for b.Loop() {
 		AttributesMD5(attrs)

@@ -14,11 +14,13 @@ func TestCheckAttributes(t *testing.T) {
 		badType  = "The type of message (user) attribute 'a' is invalid. You must use only the following supported type prefixes: Binary, Number, String."
 		lists    = "Message attribute list values in SendMessage operation are not supported."
 	)
-	named := func(name string) []MessageAttribute { return []MessageAttribute{textOf(name, "String", "x")} }
-	typed := func(dataType string) []MessageAttribute { return []MessageAttribute{textOf("a", dataType, "1")} }
+	named := func(name string) []MessageAttribute { return []MessageAttribute{stringAttribute(name, "String", "x")} }
+	typed := func(dataType string) []MessageAttribute {
+		return []MessageAttribute{stringAttribute("a", dataType, "1")}
+	}
 	numbered := func(n int) (attrs []MessageAttribute) {
 		for i := range n {
-			attrs = append(attrs, textOf("n"+string(rune('a'+i)), "String", "x"))
+			attrs = append(attrs, stringAttribute("n"+string(rune('a'+i)), "String", "x"))
 		}
 		return attrs
 	}
@@ -43,11 +45,11 @@ func TestCheckAttributes(t *testing.T) {
 		{"two dots", named("a..b"), ipv, badName},
 		{"a blank in a name", named("a b"), ipv, badName},
 		{"a letter beyond ASCII in a name", named("é"), ipv, badName},
-		{"a name twice", []MessageAttribute{textOf("a", "String", "1"), textOf("b", "String", "1"), textOf("a", "String", "2")}, ipv,
+		{"a name twice", []MessageAttribute{stringAttribute("a", "String", "1"), stringAttribute("b", "String", "1"), stringAttribute("a", "String", "2")}, ipv,
 			"Message (user) attribute name 'a' already exists."},
-		{"names that differ in case", []MessageAttribute{textOf("a", "String", "1"), textOf("A", "String", "1")}, 0, ""},
+		{"names that differ in case", []MessageAttribute{stringAttribute("a", "String", "1"), stringAttribute("A", "String", "1")}, 0, ""},
 
-		{"labels of each type", []MessageAttribute{textOf("a", "String.x", "1"), textOf("b", "Number.int", "1"), rawBytes("c", "Binary.png", 0)}, 0, ""},
+		{"labels of each type", []MessageAttribute{stringAttribute("a", "String.x", "1"), stringAttribute("b", "Number.int", "1"), binaryAttribute("c", "Binary.png", 0)}, 0, ""},
 		{"no type", typed(""), ipv, "The message (user) attribute 'a' must contain a non-empty message attribute type."},
 		{"a type that begins like one", typed("Strings"), ipv, badType},
 		{"a type in lower case", typed("string"), ipv, badType},
@@ -58,16 +60,16 @@ func TestCheckAttributes(t *testing.T) {
 
 		{"no value", []MessageAttribute{{Name: "a", DataType: "String"}}, ipv,
 			"The message (user) attribute 'a' must contain a non-empty message attribute value."},
-		{"an empty text", []MessageAttribute{textOf("a", "String", "")}, ipv, "Message (user) attribute 'a' must contain a non-empty value of type 'String'."},
-		{"an empty number", []MessageAttribute{textOf("a", "Number", "")}, ipv, "Message (user) attribute 'a' must contain a non-empty value of type 'Number'."},
-		{"empty bytes", []MessageAttribute{rawBytes("a", "Binary")}, ipv, "Message (user) attribute 'a' must contain a non-empty value of type 'Binary'."},
+		{"an empty text", []MessageAttribute{stringAttribute("a", "String", "")}, ipv, "Message (user) attribute 'a' must contain a non-empty value of type 'String'."},
+		{"an empty number", []MessageAttribute{stringAttribute("a", "Number", "")}, ipv, "Message (user) attribute 'a' must contain a non-empty value of type 'Number'."},
+		{"empty bytes", []MessageAttribute{binaryAttribute("a", "Binary")}, ipv, "Message (user) attribute 'a' must contain a non-empty value of type 'Binary'."},
 		{"a list", []MessageAttribute{{Name: "a", DataType: "String", Kind: KindList}}, CodeUnsupportedOperation, lists},
-		{"text for bytes", []MessageAttribute{textOf("a", "Binary", "x")}, ipv, "The message attribute 'a' with type 'Binary' must use field 'Binary'."},
-		{"bytes for text", []MessageAttribute{rawBytes("a", "String.x", 'x')}, ipv, "The message attribute 'a' with type 'String' must use field 'String'."},
-		{"bytes for a number", []MessageAttribute{rawBytes("a", "Number", '1')}, ipv, "The message attribute 'a' with type 'Number' must use field 'String'."},
-		{"a control character", []MessageAttribute{textOf("a", "String", "x\x01")}, ipv, "Invalid characters found in the value of message (user) attribute 'a'."},
-		{"any bytes in Binary", []MessageAttribute{rawBytes("a", "Binary", 0, 1, 0xff)}, 0, ""},
-		{"a word for a number", []MessageAttribute{textOf("a", "Number", "abc")}, ipv, "Can't cast the value of message (user) attribute 'a' to a number."},
+		{"text for bytes", []MessageAttribute{stringAttribute("a", "Binary", "x")}, ipv, "The message attribute 'a' with type 'Binary' must use field 'Binary'."},
+		{"bytes for text", []MessageAttribute{binaryAttribute("a", "String.x", 'x')}, ipv, "The message attribute 'a' with type 'String' must use field 'String'."},
+		{"bytes for a number", []MessageAttribute{binaryAttribute("a", "Number", '1')}, ipv, "The message attribute 'a' with type 'Number' must use field 'String'."},
+		{"a control character", []MessageAttribute{stringAttribute("a", "String", "x\x01")}, ipv, "Invalid characters found in the value of message (user) attribute 'a'."},
+		{"any bytes in Binary", []MessageAttribute{binaryAttribute("a", "Binary", 0, 1, 0xff)}, 0, ""},
+		{"a word for a number", []MessageAttribute{stringAttribute("a", "Number", "abc")}, ipv, "Can't cast the value of message (user) attribute 'a' to a number."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,8 +97,8 @@ func TestIsNumber(t *testing.T) {
 }
 
 func TestSelectAttributes(t *testing.T) {
-	attrs := []MessageAttribute{textOf("color", "String", "blue"), textOf("Hello", "String", "There"), textOf("Help.Me", "String", "Me"),
-		textOf("General", "String", "Kenobi")}
+	attrs := []MessageAttribute{stringAttribute("color", "String", "blue"), stringAttribute("Hello", "String", "There"), stringAttribute("Help.Me", "String", "Me"),
+		stringAttribute("General", "String", "Kenobi")}
 	m := &Message{Attributes: attrs, AttributesMD5: AttributesMD5(attrs)}
 	tests := []struct {
 		name  string

@@ -16,8 +16,8 @@ func draft(change func(*Draft)) *Draft {
 }
 
 func TestPrepareFillsTheMessage(t *testing.T) {
-	attrs := []MessageAttribute{textOf("Hello", "String", "There"), textOf("General", "String", "Kenobi")}
-	system := []MessageAttribute{textOf("AWSTraceHeader", "String", "Root=1")}
+	attrs := []MessageAttribute{stringAttribute("Hello", "String", "There"), stringAttribute("General", "String", "Kenobi")}
+	system := []MessageAttribute{stringAttribute("AWSTraceHeader", "String", "Root=1")}
 	d := &Draft{
 		Body: []byte("hello"), Delay: IntOf(900), Attributes: attrs, SystemAttributes: system, TraceHeader: "from the request",
 		GroupID: "g", GroupIDSet: true, DeduplicationID: "d", DedupIDSet: true,
@@ -45,7 +45,7 @@ func TestPrepareLeavesOutWhatWasNotSent(t *testing.T) {
 }
 
 func TestPrepareCopies(t *testing.T) {
-	d := &Draft{Body: []byte("hello"), Attributes: []MessageAttribute{rawBytes("a", "Binary", 1, 2), rawBytes("b", "Binary", 3)}}
+	d := &Draft{Body: []byte("hello"), Attributes: []MessageAttribute{binaryAttribute("a", "Binary", 1, 2), binaryAttribute("b", "Binary", 3)}}
 	for _, attrs := range [][]MessageAttribute{nil, d.Attributes} {
 		d.Attributes = attrs
 		m := Prepare(testCaller, "", d).Message
@@ -109,21 +109,21 @@ func TestPrepareRefusals(t *testing.T) {
 		{"a negative delay", func(d *Draft) { d.Delay = IntOf(-1) }, ipv, delayText("-1")},
 		{"a delay of 901 seconds", func(d *Draft) { d.Delay = IntOf(901) }, ipv, delayText("901")},
 		{"a delay of 900 seconds", func(d *Draft) { d.Delay = IntOf(900) }, 0, ""},
-		{"a bad attribute", func(d *Draft) { d.Attributes = []MessageAttribute{textOf("AWS.x", "String", "x")} }, ipv, "reserved for internal use"},
+		{"a bad attribute", func(d *Draft) { d.Attributes = []MessageAttribute{stringAttribute("AWS.x", "String", "x")} }, ipv, "reserved for internal use"},
 		{"a blank in the group id", func(d *Draft) { d.GroupID, d.GroupIDSet = "a b", true }, ipv, "Value a b for parameter MessageGroupId is invalid."},
 		{"an empty group id", func(d *Draft) { d.GroupIDSet = true }, ipv, "parameter MessageGroupId is invalid."},
 		{"a long deduplication id", func(d *Draft) { d.DeduplicationID, d.DedupIDSet = strings.Repeat("x", 129), true }, ipv,
 			"Reason: MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length."},
 		{"an empty deduplication id", func(d *Draft) { d.DedupIDSet = true }, ipv, "parameter MessageDeduplicationId is invalid."},
-		{"another system attribute", system(textOf("SenderId", "String", "x")), ipv, "Message system attribute name 'SenderId' is invalid."},
+		{"another system attribute", system(stringAttribute("SenderId", "String", "x")), ipv, "Message system attribute name 'SenderId' is invalid."},
 		{"a trace header twice", func(d *Draft) {
-			d.SystemAttributes = []MessageAttribute{textOf("AWSTraceHeader", "String", "x"), textOf("AWSTraceHeader", "String", "y")}
+			d.SystemAttributes = []MessageAttribute{stringAttribute("AWSTraceHeader", "String", "x"), stringAttribute("AWSTraceHeader", "String", "y")}
 		}, ipv, "Message system attribute name 'AWSTraceHeader' is invalid."},
-		{"a trace header that is a number", system(textOf("AWSTraceHeader", "Number", "1")), ipv, "type of message (system) attribute 'AWSTraceHeader'"},
-		{"a trace header of bytes", system(rawBytes("AWSTraceHeader", "String", 'x')), ipv, "non-empty value of type 'String'"},
-		{"an empty trace header", system(textOf("AWSTraceHeader", "String", "")), ipv, "non-empty value of type 'String'"},
-		{"a trace header with control characters", system(textOf("AWSTraceHeader", "String", "\x01")), ipv, "value of message (system) attribute"},
-		{"a very long trace header", system(textOf("AWSTraceHeader", "String", strings.Repeat("x", 2049))), ipv, "at most 2048 bytes"},
+		{"a trace header that is a number", system(stringAttribute("AWSTraceHeader", "Number", "1")), ipv, "type of message (system) attribute 'AWSTraceHeader'"},
+		{"a trace header of bytes", system(binaryAttribute("AWSTraceHeader", "String", 'x')), ipv, "non-empty value of type 'String'"},
+		{"an empty trace header", system(stringAttribute("AWSTraceHeader", "String", "")), ipv, "non-empty value of type 'String'"},
+		{"a trace header with control characters", system(stringAttribute("AWSTraceHeader", "String", "\x01")), ipv, "value of message (system) attribute"},
+		{"a very long trace header", system(stringAttribute("AWSTraceHeader", "String", strings.Repeat("x", 2049))), ipv, "at most 2048 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestPrepareBatchSize(t *testing.T) {
 		return in
 	}
 	withAttribute := sized(1<<20-9, 1)
-	withAttribute.Entries[1].Attributes = []MessageAttribute{textOf("a", "String", "é")}
+	withAttribute.Entries[1].Attributes = []MessageAttribute{stringAttribute("a", "String", "é")}
 	tests := []struct {
 		name string
 		in   *SendMessageBatchInput
@@ -330,7 +330,7 @@ func TestPrepareReceipts(t *testing.T) {
 }
 
 func BenchmarkPrepare(b *testing.B) {
-	d := &Draft{Body: []byte(strings.Repeat("x", 1024)), Attributes: []MessageAttribute{textOf("color", "String", "blue")}}
+	d := &Draft{Body: []byte(strings.Repeat("x", 1024)), Attributes: []MessageAttribute{stringAttribute("color", "String", "blue")}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if p := Prepare(testCaller, "", d); p.Err != nil {

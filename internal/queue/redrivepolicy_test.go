@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -83,29 +82,6 @@ func TestRedrivePolicyRefusals(t *testing.T) {
 	}
 }
 
-func TestRedriveTarget(t *testing.T) {
-	realm := Realm{Account: "000000000000", Region: "eu-central-1"}
-	tests := []struct{ name, arn, want, reason string }{
-		{"a queue of this server", testTarget, "dlq", ""},
-		{"a queue of another account", "arn:aws:sqs:eu-central-1:111111111111:dlq", "", "Dead-letter target owner should be same as the source."},
-		{"a queue of another region", "arn:aws:sqs:us-east-1:000000000000:dlq", "", "Dead letter target does not exist."},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			policy := &RedrivePolicy{TargetARN: tt.arn, MaxReceives: 5}
-			got, err := policy.Target(realm)
-			if got != tt.want {
-				t.Errorf("%s: got %q, want %q", tt.arn, got, tt.want)
-			}
-			code, text := CodeInvalidParameterValue, fmt.Sprintf("Value %s for parameter RedrivePolicy is invalid. Reason: %s", policy, tt.reason)
-			if tt.reason == "" {
-				code, text = 0, ""
-			}
-			checkRefusal(t, tt.arn, err, code, text)
-		})
-	}
-}
-
 func TestRedriveAllowPolicy(t *testing.T) {
 	const one = `"arn:aws:sqs:r:1:a"`
 	const prefix = "for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive allow policy"
@@ -146,27 +122,6 @@ func TestRedriveAllowPolicy(t *testing.T) {
 			checkRefusal(t, tt.in, err, code, text)
 			if got := policy.String(); got != tt.want {
 				t.Errorf("%s: got %s, want %s", tt.in, got, tt.want)
-			}
-		})
-	}
-}
-
-func TestRedriveAllowPolicyAllows(t *testing.T) {
-	tests := []struct {
-		name   string
-		policy *RedriveAllowPolicy
-		want   bool
-	}{
-		{"no policy allows", nil, true},
-		{"allowAll allows", &RedriveAllowPolicy{Permission: "allowAll"}, true},
-		{"denyAll denies", &RedriveAllowPolicy{Permission: "denyAll"}, false},
-		{"byQueue allows the queues listed", &RedriveAllowPolicy{Permission: "byQueue", SourceARNs: []string{"x", testTarget}}, true},
-		{"byQueue denies others", &RedriveAllowPolicy{Permission: "byQueue", SourceARNs: []string{"x"}}, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.policy.Allows(testTarget); got != tt.want {
-				t.Errorf("%v: got %v, want %v", tt.policy, got, tt.want)
 			}
 		})
 	}

@@ -60,9 +60,3 @@ func TestMergeTags(t *testing.T) {
 		})
 	}
 }
-
-func TestCheckTagsTakesNone(t *testing.T) {
-	if err := CheckTags(nil, "orders"); err != nil {
-		t.Errorf("got %v, want no error", err)
-	}
-}
