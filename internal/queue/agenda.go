@@ -2,10 +2,10 @@ package queue
 
 // agenda is the queues that time alone will change, by their next deadline.
 type agenda struct {
-	items []*box
+	items []*queue
 }
 
-func (a *agenda) first() *box {
+func (a *agenda) first() *queue {
 	if len(a.items) == 0 {
 		return nil
 	}
@@ -13,7 +13,7 @@ func (a *agenda) first() *box {
 }
 
 // plan sets q's next deadline; never takes it out.
-func (a *agenda) plan(q *box, at Millis) {
+func (a *agenda) plan(q *queue, at Millis) {
 	if q.plan < 0 {
 		if at == never {
 			return
@@ -33,7 +33,7 @@ func (a *agenda) plan(q *box, at Millis) {
 	}
 }
 
-func (a *agenda) remove(q *box) {
+func (a *agenda) remove(q *queue) {
 	i, last := q.plan, len(a.items)-1
 	if i < 0 {
 		return

@@ -1,11 +1,9 @@
 package queue
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // Attributes are a queue's settable attributes, parsed. The zero value is not useful; see [NewAttributes].
@@ -167,12 +165,4 @@ func unknownAttribute(name string) error {
 // badAttribute refuses an attribute's value.
 func badAttribute(name string) error {
 	return Errorf(CodeInvalidAttributeValue, "Invalid value for the parameter %s.", name)
-}
-
-// checkPolicy says that text cannot be a Policy, or nil.
-func checkPolicy(text string) error {
-	if len(text) > PolicyBytesMax || !utf8.ValidString(text) || !json.Valid([]byte(text)) {
-		return badAttribute("Policy")
-	}
-	return nil
 }

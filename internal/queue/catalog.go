@@ -28,8 +28,8 @@ type Catalog struct {
 	opts       Options
 	realm      Realm
 	chance     *rand.ChaCha8
-	boxes      map[ID]*box
-	byName     map[string]*box
+	queues     map[ID]*queue
+	byName     map[string]*queue
 	deleted    map[string]Millis // names in their cool-down
 	nextID     ID
 	cache      cache
@@ -41,8 +41,8 @@ type Catalog struct {
 
 	records []Record
 	result  Result
-	touched []*box // since the last Marks
-	used    []*box // in the present step
+	touched []*queue // since the last Marks
+	used    []*queue // in the present step
 	marks   []Record
 }
 
@@ -56,8 +56,8 @@ func NewCatalog(opts Options) *Catalog {
 		opts:       opts,
 		realm:      Realm{Account: opts.Account, Region: opts.Region},
 		chance:     rand.NewChaCha8(seed),
-		boxes:      make(map[ID]*box),
-		byName:     make(map[string]*box),
+		queues:     make(map[ID]*queue),
+		byName:     make(map[string]*queue),
 		deleted:    make(map[string]Millis),
 		nextID:     ID(opts.Epoch)<<32 + 1, // an id is never given twice, also when its queue is gone
 		cache:      cache{max: cmp.Or(opts.CacheBytes, cacheDefault)},
@@ -87,13 +87,13 @@ func (c *Catalog) Step(now time.Time, cmd Command) (Result, []Record, error) {
 }
 
 // use lets time pass in q and has its window and its place in the agenda seen to at the end of the step.
-func (c *Catalog) use(q *box, now Millis) {
+func (c *Catalog) use(q *queue, now Millis) {
 	c.used = append(c.used, q)
 	q.advance(now)
 }
 
 // find returns the queue of a request, if the caller may do the action on it.
-func (c *Catalog) find(by *Caller, ref Ref, action string, now Millis) (*box, error) {
+func (c *Catalog) find(by *Caller, ref Ref, action string, now Millis) (*queue, error) {
 	q := c.byName[ref.Name]
 	if q == nil || ref.Account != "" && ref.Account != c.realm.Account {
 		return nil, MissingQueue(ref.Name)
@@ -101,7 +101,7 @@ func (c *Catalog) find(by *Caller, ref Ref, action string, now Millis) (*box, er
 	return q, c.authorize(by, action, q, now)
 }
 
-func (c *Catalog) authorize(by *Caller, action string, q *box, now Millis) error {
+func (c *Catalog) authorize(by *Caller, action string, q *queue, now Millis) error {
 	if by.Owner && by.Account == c.realm.Account && q.policy == nil && by.Grants == nil {
 		return nil
 	}
@@ -132,7 +132,7 @@ func (c *Catalog) Marks(now time.Time) []Record {
 	for i, q := range c.touched {
 		c.touched[i] = nil
 		q.dirty = false
-		if c.boxes[q.id] == q {
+		if c.queues[q.id] == q {
 			c.marks = append(c.marks, Record{Op: OpPutMark, Queue: q.id, Mark: q.mark(ToMillis(now))})
 		}
 	}
@@ -166,7 +166,7 @@ func (cmd *Tick) step(c *Catalog, now Millis) (any, error) {
 
 // CountEmpty counts a receive that ended without a message.
 func (c *Catalog) CountEmpty(id ID) {
-	if q := c.boxes[id]; q != nil {
+	if q := c.queues[id]; q != nil {
 		q.counters.EmptyReceives++
 	}
 }
@@ -184,7 +184,7 @@ func (c *Catalog) Stats(now time.Time, max int) (stats []Stats, queues int) {
 	return stats, queues
 }
 
-func (q *box) stats(now Millis) Stats {
+func (q *queue) stats(now Millis) Stats {
 	s := Stats{
 		Name: q.cfg.Name, FIFO: q.fifo(),
 		Visible: q.visible(), InFlight: int64(q.inFlight), Delayed: int64(q.delayed),
@@ -196,12 +196,12 @@ func (q *box) stats(now Millis) Stats {
 	return s
 }
 
-func (q *box) visible() int64 { return q.live - int64(q.inFlight) - int64(q.delayed) }
+func (q *queue) visible() int64 { return q.live - int64(q.inFlight) - int64(q.delayed) }
 
 // Totals returns the counters of all queues together, deleted ones included.
 func (c *Catalog) Totals() Counters {
 	total := c.gone
-	for _, q := range c.boxes {
+	for _, q := range c.queues {
 		total.Add(q.counters)
 	}
 	return total

@@ -65,15 +65,18 @@ func (c *Catalog) createQueue(by *Caller, in *CreateQueueInput, now Millis) (*Cr
 	if err := c.checkRedrive(in.Name, &attributes); err != nil {
 		return nil, err
 	}
-	tags, err := MergeTags(nil, in.Tags, in.Name)
-	if err != nil {
-		return nil, err
+	var tags map[string]string
+	if len(in.Tags) > 0 {
+		var err error
+		if tags, err = MergeTags(nil, in.Tags, in.Name); err != nil {
+			return nil, err
+		}
 	}
 	if at, ok := c.deleted[in.Name]; ok && now < at.Add(CoolDown) && !c.opts.NoCoolDown {
 		return nil, Errorf(CodeQueueDeletedRecently,
 			"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
 	}
-	if len(c.boxes) >= QueuesMax {
+	if len(c.queues) >= QueuesMax {
 		return nil, Errorf(CodeOverLimit, "This server holds at most %d queues.", QueuesMax)
 	}
 	q, err := c.newQueue(&Config{Name: in.Name, Created: now, Modified: now, Attributes: attributes, Tags: tags})
@@ -88,7 +91,7 @@ func (c *Catalog) createQueue(by *Caller, in *CreateQueueInput, now Millis) (*Cr
 }
 
 // createAgain answers for a queue that exists: fine if all that is supplied is as it is.
-func (c *Catalog) createAgain(by *Caller, in *CreateQueueInput, q *box, now Millis) (*CreateQueueOutput, error) {
+func (c *Catalog) createAgain(by *Caller, in *CreateQueueInput, q *queue, now Millis) (*CreateQueueOutput, error) {
 	if err := c.authorize(by, "CreateQueue", q, now); err != nil {
 		return nil, err
 	}
@@ -104,15 +107,15 @@ func (c *Catalog) createAgain(by *Caller, in *CreateQueueInput, q *box, now Mill
 }
 
 // newQueue adds a queue whose configuration has been checked.
-func (c *Catalog) newQueue(cfg *Config) (*box, error) {
+func (c *Catalog) newQueue(cfg *Config) (*queue, error) {
 	policy, err := parsedPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
-	q := newBox(c, c.nextID, cfg)
+	q := newQueue(c, c.nextID, cfg)
 	q.policy = policy
 	c.nextID++
-	c.boxes[q.id], c.byName[cfg.Name] = q, q
+	c.queues[q.id], c.byName[cfg.Name] = q, q
 	q.record(Record{Op: OpPutQueue, Config: cfg})
 	return q, nil
 }
@@ -151,7 +154,7 @@ func (c *Catalog) deleteQueue(by *Caller, in *DeleteQueueInput, now Millis) erro
 	c.entries -= int64(len(q.entries))
 	c.agenda.remove(q)
 	c.gone.Add(q.counters)
-	delete(c.boxes, q.id)
+	delete(c.queues, q.id)
 	delete(c.byName, q.cfg.Name)
 	q.record(Record{Op: OpDropQueue})
 	if !c.opts.NoCoolDown {
@@ -174,10 +177,10 @@ func (c *Catalog) forgetDeleted(now Millis) {
 }
 
 func (c *Catalog) listQueues(by *Caller, in *ListQueuesInput, now Millis) (*ListQueuesOutput, error) {
-	if err := c.authorizeAccount(by, "ListQueues", "*", now); err != nil {
+	if err := c.authorizeAccount(by, "ListQueues", "", now); err != nil {
 		return nil, err
 	}
-	return c.page(in.Prefix, in.MaxResults, in.NextToken, func(*box) bool { return true })
+	return c.page(in.Prefix, in.MaxResults, in.NextToken, func(*queue) bool { return true })
 }
 
 func (c *Catalog) listDeadLetterSources(by *Caller, in *ListDeadLetterSourceQueuesInput, now Millis) (*ListQueuesOutput, error) {
@@ -186,14 +189,14 @@ func (c *Catalog) listDeadLetterSources(by *Caller, in *ListDeadLetterSourceQueu
 		return nil, err
 	}
 	arn := q.arn()
-	return c.page("", in.MaxResults, in.NextToken, func(source *box) bool {
+	return c.page("", in.MaxResults, in.NextToken, func(source *queue) bool {
 		redrive := source.cfg.Attributes.Redrive
 		return redrive != nil && redrive.TargetARN == arn
 	})
 }
 
 // page returns the queues that fit, in name order, behind the one the token names.
-func (c *Catalog) page(prefix string, maxResults Int, token string, fits func(*box) bool) (*ListQueuesOutput, error) {
+func (c *Catalog) page(prefix string, maxResults Int, token string, fits func(*queue) bool) (*ListQueuesOutput, error) {
 	if maxResults.Set && (maxResults.N < 1 || maxResults.N > ListMax) {
 		return nil, Errorf(CodeInvalidParameterValue,
 			"Value for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000.")
@@ -262,9 +265,6 @@ func (c *Catalog) tagQueue(by *Caller, in *TagQueueInput, now Millis) error {
 	if err != nil {
 		return err
 	}
-	if len(in.Tags) == 0 {
-		return MissingParameter("Tags")
-	}
 	tags, err := MergeTags(q.cfg.Tags, in.Tags, q.cfg.Name)
 	if err != nil {
 		return err
@@ -292,7 +292,7 @@ func (c *Catalog) untagQueue(by *Caller, in *UntagQueueInput, now Millis) error 
 
 // configure puts a changed configuration in force. Configurations are never changed in place, since records
 // of earlier steps may still point to them.
-func (q *box) configure(cfg *Config) error {
+func (q *queue) configure(cfg *Config) error {
 	policy, err := parsedPolicy(cfg)
 	if err != nil {
 		return err
@@ -303,18 +303,18 @@ func (q *box) configure(cfg *Config) error {
 }
 
 func (c *Catalog) addPermission(by *Caller, in *AddPermissionInput, now Millis) error {
-	return c.changePolicy(by, in.Queue, "AddPermission", now, func(q *box) (string, error) {
+	return c.changePolicy(by, in.Queue, "AddPermission", now, func(q *queue) (string, error) {
 		return AddPermission(q.cfg.Attributes.Policy, q.arn(), in)
 	})
 }
 
 func (c *Catalog) removePermission(by *Caller, in *RemovePermissionInput, now Millis) error {
-	return c.changePolicy(by, in.Queue, "RemovePermission", now, func(q *box) (string, error) {
+	return c.changePolicy(by, in.Queue, "RemovePermission", now, func(q *queue) (string, error) {
 		return RemovePermission(q.cfg.Attributes.Policy, in.Label)
 	})
 }
 
-func (c *Catalog) changePolicy(by *Caller, ref Ref, action string, now Millis, change func(*box) (string, error)) error {
+func (c *Catalog) changePolicy(by *Caller, ref Ref, action string, now Millis, change func(*queue) (string, error)) error {
 	q, err := c.find(by, ref, action, now)
 	if err != nil {
 		return err
@@ -348,7 +348,7 @@ func (c *Catalog) purgeQueue(by *Caller, in *PurgeQueueInput, now Millis) error 
 }
 
 // empty forgets all messages and what was remembered of their sending. Sequence numbers go on.
-func (q *box) empty() {
+func (q *queue) empty() {
 	q.record(Record{Op: OpDropMessages, Seq: q.next - 1})
 	if q.sends.order.size > 0 {
 		q.record(Record{Op: OpDropSends})
@@ -357,7 +357,7 @@ func (q *box) empty() {
 		q.c.cache.drop(e)
 	}
 	q.c.entries -= int64(len(q.entries))
-	fresh := newBox(q.c, q.id, q.cfg)
+	fresh := newQueue(q.c, q.id, q.cfg)
 	q.line, q.entries, q.due, q.ages, q.fresh = fresh.line, fresh.entries, fresh.due, fresh.ages, fresh.fresh
 	q.inFlight, q.delayed, q.inMemory = 0, 0, 0
 	q.overflow, q.live, q.bytes = 0, 0, 0

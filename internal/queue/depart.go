@@ -6,7 +6,7 @@ import (
 )
 
 // depart takes a visible message out of delivery until it arrives in another queue.
-func (q *box) depart(e *entry, to ID, task string) {
+func (q *queue) depart(e *entry, to ID, task string) {
 	q.turnTo(phaseLeaving, e, e.visible, false)
 	q.c.result.Departures = append(q.c.result.Departures, Departure{
 		Queue: q.id, Seq: e.seq, To: to, Task: task, Message: e.message,
@@ -14,12 +14,12 @@ func (q *box) depart(e *entry, to ID, task string) {
 }
 
 // stay gives a message that could not leave back to delivery.
-func (q *box) stay(e *entry) { q.turnTo(phaseVisible, e, e.visible, true) }
+func (q *queue) stay(e *entry) { q.turnTo(phaseVisible, e, e.visible, true) }
 
 func (cmd *Arrive) step(c *Catalog, now Millis) (any, error) {
 	for i := range cmd.Departures {
 		d := &cmd.Departures[i]
-		q := c.boxes[d.Queue]
+		q := c.queues[d.Queue]
 		if q == nil {
 			continue
 		}
@@ -38,7 +38,7 @@ func (cmd *Arrive) step(c *Catalog, now Millis) (any, error) {
 }
 
 // settleDeparture moves the message, or keeps it where it cannot be moved.
-func (q *box) settleDeparture(e *entry, d *Departure, now Millis) {
+func (q *queue) settleDeparture(e *entry, d *Departure, now Millis) {
 	if d.Message == nil { // the store does not have it, so it is nowhere
 		q.drop(e)
 		return
@@ -49,7 +49,7 @@ func (q *box) settleDeparture(e *entry, d *Departure, now Millis) {
 		}
 		return
 	}
-	target := q.c.boxes[d.To]
+	target := q.c.queues[d.To]
 	if target == nil || target.fifo() != q.fifo() {
 		q.stay(e)
 		return
@@ -65,7 +65,7 @@ func (q *box) settleDeparture(e *entry, d *Departure, now Millis) {
 }
 
 // transfer moves a message into another queue: the records of both ends are in the same step.
-func (q *box) transfer(e *entry, target *box, m *Message, now Millis) {
+func (q *queue) transfer(e *entry, target *queue, m *Message, now Millis) {
 	q.drop(e)
 	q.c.use(target, now)
 	target.put(m, now)
@@ -87,7 +87,7 @@ func (cmd *Locate) step(c *Catalog, now Millis) (any, error) {
 
 func (cmd *States) step(c *Catalog, now Millis) (any, error) {
 	out := make([]StateNow, len(cmd.Seqs))
-	q := c.boxes[cmd.Queue]
+	q := c.queues[cmd.Queue]
 	if q == nil {
 		return nil, MissingQueue("")
 	}
@@ -98,7 +98,7 @@ func (cmd *States) step(c *Catalog, now Millis) (any, error) {
 	return out, nil
 }
 
-func (q *box) stateNow(seq Seq) StateNow {
+func (q *queue) stateNow(seq Seq) StateNow {
 	e := q.entries[seq]
 	switch {
 	case e == nil && seq <= q.cursor:
@@ -118,7 +118,7 @@ func (q *box) stateNow(seq Seq) StateNow {
 }
 
 // queueOf returns the queue that an ARN of this account and region names.
-func (c *Catalog) queueOf(arn string) *box {
+func (c *Catalog) queueOf(arn string) *queue {
 	name, ok := strings.CutPrefix(arn, c.realm.ARN(""))
 	if !ok {
 		return nil
@@ -127,8 +127,8 @@ func (c *Catalog) queueOf(arn string) *box {
 }
 
 // restored returns the queue that stored data belongs to.
-func (c *Catalog) restored(id ID) (*box, error) {
-	q := c.boxes[id]
+func (c *Catalog) restored(id ID) (*queue, error) {
+	q := c.queues[id]
 	if q == nil {
 		return nil, fmt.Errorf("stored data belongs to queue %d, which is not there", id)
 	}

@@ -16,7 +16,7 @@ const (
 
 // mover runs a move task. Messages leave in small numbers, so that a long task does not hold up the queue.
 type mover struct {
-	q       *box
+	q       *queue
 	kept    *Task // as of the newest record; replaced, never changed
 	at      Millis
 	outside int    // messages that have left and not arrived
@@ -81,7 +81,7 @@ func (c *Catalog) startMoveTask(by *Caller, in *StartMessageMoveTaskInput, now M
 }
 
 // moveSource finds the queue that a move task is or was about.
-func (c *Catalog) moveSource(by *Caller, arn, action string, now Millis) (*box, error) {
+func (c *Catalog) moveSource(by *Caller, arn, action string, now Millis) (*queue, error) {
 	if arn == "" {
 		return nil, MissingParameter("SourceArn")
 	}
@@ -95,7 +95,7 @@ func (c *Catalog) moveSource(by *Caller, arn, action string, now Millis) (*box, 
 	return q, c.authorize(by, action, q, now)
 }
 
-func (c *Catalog) checkDestination(by *Caller, source *box, arn string, now Millis) error {
+func (c *Catalog) checkDestination(by *Caller, source *queue, arn string, now Millis) error {
 	if arn == "" {
 		return nil
 	}
@@ -126,8 +126,8 @@ func missingResource(parameter string) error {
 	return Errorf(CodeResourceNotFound, "The resource that you specified for the %s parameter doesn't exist.", parameter)
 }
 
-func (c *Catalog) isDeadLetterQueue(q *box) bool {
-	for _, source := range c.boxes {
+func (c *Catalog) isDeadLetterQueue(q *queue) bool {
+	for _, source := range c.queues {
 		if source.deadLetterQueue() == q {
 			return true
 		}
@@ -137,7 +137,7 @@ func (c *Catalog) isDeadLetterQueue(q *box) bool {
 
 func (c *Catalog) activeTasks() int {
 	n := 0
-	for _, q := range c.boxes {
+	for _, q := range c.queues {
 		if q.task != nil {
 			n++
 		}

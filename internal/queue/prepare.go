@@ -15,7 +15,7 @@ import (
 // the draft again.
 func Prepare(by Caller, entry string, d *Draft) Prepared {
 	if err := checkDraft(entry, d); err != nil {
-		return Prepared{Err: refusal(err)}
+		return Prepared{Err: asError(err)}
 	}
 	m := &Message{
 		BodyMD5:         BodyMD5(d.Body),
@@ -184,8 +184,8 @@ func openReceipt(s *Sealer, prefix, text string) HeldReceipt {
 	return held
 }
 
-// refusal returns err, which a check of this package returned, as the type that it has.
-func refusal(err error) *Error {
+// asError returns err, which a check of this package returned, as the type that it has.
+func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}

@@ -40,7 +40,7 @@ var readOnlyAttributes = [...]string{
 	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
 }
 
-func (q *box) attribute(name string) (value string, ok bool) {
+func (q *queue) attribute(name string) (value string, ok bool) {
 	switch name {
 	case "QueueArn":
 		return q.arn(), true
@@ -88,7 +88,7 @@ func (c *Catalog) setQueueAttributes(by *Caller, in *SetQueueAttributesInput, no
 }
 
 // delayAnew applies a FIFO queue's delay, as it is now, to the messages that were never received.
-func (q *box) delayAnew(now Millis) {
+func (q *queue) delayAnew(now Millis) {
 	for _, seq := range slices.Sorted(maps.Keys(q.entries)) {
 		e := q.entries[seq]
 		if e.received != 0 || e.adopted || e.phase != phaseVisible && e.phase != phaseDelayed {

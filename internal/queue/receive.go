@@ -48,12 +48,12 @@ func (cmd *Receive) step(c *Catalog, now Millis) (any, error) {
 }
 
 // aboutToShow tells whether letting time pass will end a receive.
-func (q *box) aboutToShow(now Millis) bool {
+func (q *queue) aboutToShow(now Millis) bool {
 	e := q.due.min()
 	return e != nil && e.visible <= now
 }
 
-func (q *box) checkReceive(in *ReceiveMessageInput) error {
+func (q *queue) checkReceive(in *ReceiveMessageInput) error {
 	switch {
 	case in.Max.Set && (in.Max.N < 1 || in.Max.N > ReceiveMax):
 		return invalidValue(in.Max.N, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
@@ -83,7 +83,7 @@ func seconds64(n Int, otherwise time.Duration) time.Duration {
 }
 
 // receive takes up to n messages. Those that were received too often leave for the dead-letter queue instead.
-func (q *box) receive(n int, visibility time.Duration, now Millis, out *Received) {
+func (q *queue) receive(n int, visibility time.Duration, now Millis, out *Received) {
 	target := q.deadLetterQueue()
 	q.line.pick(n, func(e *entry) bool {
 		if target != nil && e.received != 0 && e.receives >= q.cfg.Attributes.Redrive.MaxReceives {
@@ -97,7 +97,7 @@ func (q *box) receive(n int, visibility time.Duration, now Millis, out *Received
 }
 
 // deadLetterQueue is where messages that fail too often go; nil: nowhere.
-func (q *box) deadLetterQueue() *box {
+func (q *queue) deadLetterQueue() *queue {
 	redrive := q.cfg.Attributes.Redrive
 	if redrive == nil {
 		return nil
@@ -107,7 +107,7 @@ func (q *box) deadLetterQueue() *box {
 }
 
 // take hands e to a consumer.
-func (q *box) take(e *entry, visibility time.Duration, now Millis) {
+func (q *queue) take(e *entry, visibility time.Duration, now Millis) {
 	if e.received != 0 {
 		q.counters.Redelivered++
 	}
@@ -123,7 +123,7 @@ func (q *box) take(e *entry, visibility time.Duration, now Millis) {
 	q.store(e)
 }
 
-func (q *box) delivery(e *entry) Delivery {
+func (q *queue) delivery(e *entry) Delivery {
 	return Delivery{
 		Seq:      e.seq,
 		Receipt:  Receipt{Queue: q.id, Seq: e.seq, Attempt: e.receives, Epoch: e.epoch},

@@ -20,17 +20,17 @@ func (cmd *Delete) step(c *Catalog, now Millis) (any, error) {
 }
 
 // open checks that a handle is one of this queue.
-func (q *box) open(h *HeldReceipt) *Error {
+func (q *queue) open(h *HeldReceipt) *Error {
 	if h.Err != nil {
 		return h.Err
 	}
 	if h.Receipt.Queue != q.id || h.Receipt.Seq == 0 || h.Receipt.Seq >= q.next {
-		return invalidHandle(h.Text)
+		return InvalidReceipt(h.Text)
 	}
 	return nil
 }
 
-func (q *box) delete(h *HeldReceipt) *Error {
+func (q *queue) delete(h *HeldReceipt) *Error {
 	if err := q.open(h); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (q *box) delete(h *HeldReceipt) *Error {
 
 // deleteUnseen deletes a message that is not in memory: gone already, or behind the window because a crash
 // has undone the receive that the handle is of. A refill counts what it finds and settles the difference.
-func (q *box) deleteUnseen(r Receipt) {
+func (q *queue) deleteUnseen(r Receipt) {
 	if r.Seq <= q.cursor || q.overflow == 0 || r.Epoch == q.c.opts.Epoch {
 		return
 	}
@@ -78,7 +78,7 @@ func (cmd *ChangeVisibility) step(c *Catalog, now Millis) (any, error) {
 	return out, nil
 }
 
-func (q *box) changeVisibility(h *HeldReceipt, batch bool, now Millis) *Error {
+func (q *queue) changeVisibility(h *HeldReceipt, batch bool, now Millis) *Error {
 	if err := q.open(h); err != nil {
 		return err
 	}

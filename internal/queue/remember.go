@@ -58,7 +58,7 @@ func (m *memory) add(s RememberedSend) {
 }
 
 // expire forgets what is older than the window.
-func (m *memory) expire(q *box, now Millis) {
+func (m *memory) expire(q *queue, now Millis) {
 	if m.unsorted {
 		m.sort()
 	}
@@ -83,7 +83,7 @@ type attempt struct {
 
 // repeat returns the messages of an earlier receive with the same attempt id, if all of them are as that
 // receive left them. Their timeouts start anew.
-func (q *box) repeat(id string, visibility time.Duration, now Millis) []*entry {
+func (q *queue) repeat(id string, visibility time.Duration, now Millis) []*entry {
 	a := q.attempts[id]
 	if a == nil || now >= a.at.Add(AttemptWindow) {
 		return nil
@@ -105,7 +105,7 @@ func (q *box) repeat(id string, visibility time.Duration, now Millis) []*entry {
 }
 
 // rememberAttempt keeps the answer to a receive for its repetition.
-func (q *box) rememberAttempt(id string, deliveries []Delivery, now Millis) {
+func (q *queue) rememberAttempt(id string, deliveries []Delivery, now Millis) {
 	if id == "" || len(deliveries) == 0 {
 		return
 	}
@@ -125,7 +125,7 @@ type attemptTime struct {
 	at Millis
 }
 
-func (q *box) expireAttempts(now Millis) {
+func (q *queue) expireAttempts(now Millis) {
 	for q.attemptOrder.size > 0 && q.attemptOrder.peek().at.Add(AttemptWindow) <= now {
 		old := q.attemptOrder.pop()
 		if a := q.attempts[old.id]; a != nil && a.at == old.at {

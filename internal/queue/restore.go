@@ -5,7 +5,7 @@ import "fmt"
 // RestoreQueue adds a queue as it was stored. Restore calls come before the first Step, a queue's own first.
 // The error tells what is wrong with the data.
 func (c *Catalog) RestoreQueue(id ID, cfg *Config, mark Mark) error {
-	if c.boxes[id] != nil || c.byName[cfg.Name] != nil {
+	if c.queues[id] != nil || c.byName[cfg.Name] != nil {
 		return fmt.Errorf("queue %s (%d) is stored twice", cfg.Name, id)
 	}
 	if mark.Live < 0 || mark.Low >= max(mark.Next, 1) {
@@ -15,11 +15,11 @@ func (c *Catalog) RestoreQueue(id ID, cfg *Config, mark Mark) error {
 	if err != nil {
 		return fmt.Errorf("the stored policy of queue %s: %w", cfg.Name, err)
 	}
-	q := newBox(c, id, cfg)
+	q := newQueue(c, id, cfg)
 	q.policy = policy
 	q.next, q.cursor = max(mark.Next, 1), mark.Low
 	q.live, q.bytes, q.overflow = mark.Live, mark.Bytes, mark.Live
-	c.boxes[id], c.byName[cfg.Name] = q, q
+	c.queues[id], c.byName[cfg.Name] = q, q
 	c.nextID = max(c.nextID, id+1)
 	c.lastClock = max(c.lastClock, mark.Now, cfg.Modified)
 	c.agenda.plan(q, 0) // the first Tick looks at every queue

@@ -43,7 +43,7 @@ func (cmd *Send) step(c *Catalog, now Millis) (any, error) {
 
 // checkOrdered checks what a FIFO queue asks of a request as a whole: a message group for each message, and a
 // way to tell its duplicates.
-func (q *box) checkOrdered(cmd *Send) error {
+func (q *queue) checkOrdered(cmd *Send) error {
 	for i := range cmd.Entries {
 		p := &cmd.Entries[i]
 		if p.Err != nil {
@@ -67,7 +67,7 @@ func (q *box) checkOrdered(cmd *Send) error {
 }
 
 // checkEntry checks one message against its queue.
-func (q *box) checkEntry(p *Prepared, batch bool) *Error {
+func (q *queue) checkEntry(p *Prepared, batch bool) *Error {
 	if p.Err != nil {
 		return p.Err
 	}
@@ -88,7 +88,7 @@ func (q *box) checkEntry(p *Prepared, batch bool) *Error {
 }
 
 // send puts a checked message into the queue, unless it repeats one.
-func (q *box) send(p *Prepared, now Millis) (Sent, *Error) {
+func (q *queue) send(p *Prepared, now Millis) (Sent, *Error) {
 	m := p.Message
 	sent := Sent{BodyMD5: m.BodyMD5, AttributesMD5: m.AttributesMD5, SystemAttributesMD5: p.SystemMD5}
 	if !q.fifo() {
@@ -122,7 +122,7 @@ func (q *box) send(p *Prepared, now Millis) (Sent, *Error) {
 }
 
 // delayOf is the delay of a message on a standard queue: its own, or else the queue's.
-func (q *box) delayOf(p *Prepared) Millis {
+func (q *queue) delayOf(p *Prepared) Millis {
 	if p.Delay.Set {
 		return Millis(p.Delay.N * 1000)
 	}
@@ -130,14 +130,14 @@ func (q *box) delayOf(p *Prepared) Millis {
 }
 
 // arrive gives a new message its id, time and place and stores it.
-func (q *box) arrive(m *Message, id MessageID, now Millis) Seq {
+func (q *queue) arrive(m *Message, id MessageID, now Millis) Seq {
 	m.ID, m.Sent = id, now
 	q.counters.Sent++
 	return q.put(m, now)
 }
 
 // put stores a message that has its id and time, and brings it into memory if the window admits it.
-func (q *box) put(m *Message, now Millis) Seq {
+func (q *queue) put(m *Message, now Millis) Seq {
 	seq := q.next
 	q.next++
 	q.live++

@@ -145,7 +145,7 @@ func parseKMSKey(a *Attributes, text string) error {
 
 func parsePolicy(a *Attributes, text string) error {
 	if text != "" {
-		if err := checkPolicy(text); err != nil {
+		if _, err := ParsePolicy(text); err != nil {
 			return err
 		}
 	}

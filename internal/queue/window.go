@@ -33,7 +33,7 @@ func (r *refilling) removed(seq, cursor Seq) {
 }
 
 // window is how many deliverable entries sends may put into memory.
-func (q *box) window() int {
+func (q *queue) window() int {
 	if q.c.entries > q.c.entriesMax {
 		return windowSmall
 	}
@@ -47,7 +47,7 @@ func (q *box) window() int {
 }
 
 // admits tells whether a new message comes into memory or stays in the store for now.
-func (q *box) admits(groupID string, delayed bool) bool {
+func (q *queue) admits(groupID string, delayed bool) bool {
 	if delayed {
 		return q.delayed < delayedMax
 	}
@@ -58,7 +58,7 @@ func (q *box) admits(groupID string, delayed bool) bool {
 }
 
 // ask asks for more of the backlog when the window runs low.
-func (q *box) ask() {
+func (q *queue) ask() {
 	if q.overflow == 0 || q.refill.active || !q.low() {
 		return
 	}
@@ -73,23 +73,23 @@ func (q *box) ask() {
 
 // low tells whether the window has room for more. In a FIFO queue what is in memory may all be behind locked
 // heads, so there it is filled as long as few groups are open.
-func (q *box) low() bool {
+func (q *queue) low() bool {
 	if q.fifo() {
 		return len(q.entries) < q.window() && (q.inMemory < refillLow || q.blockedMostly())
 	}
 	return q.inMemory < min(refillLow, q.window()) && q.delayed < delayedMax
 }
 
-func (q *box) blockedMostly() bool {
+func (q *queue) blockedMostly() bool {
 	gs, ok := q.line.(*groups)
 	return ok && gs.turns.size < refillFirst
 }
 
 // pending tells whether messages are on their way from the store.
-func (q *box) pending() bool { return q.refill.active }
+func (q *queue) pending() bool { return q.refill.active }
 
 func (cmd *Refilled) step(c *Catalog, now Millis) (any, error) {
-	q := c.boxes[cmd.Refill.Queue]
+	q := c.queues[cmd.Refill.Queue]
 	if q == nil || !q.refill.active || cmd.Refill.Number != q.refill.number {
 		return nil, nil
 	}
@@ -112,7 +112,7 @@ func (cmd *Refilled) step(c *Catalog, now Millis) (any, error) {
 }
 
 // load brings a message of the backlog into memory.
-func (q *box) load(s *Stored, now Millis) {
+func (q *queue) load(s *Stored, now Millis) {
 	q.cursor = s.Seq
 	if _, gone := q.refill.dropped[s.Seq]; gone || q.entries[s.Seq] != nil {
 		return
@@ -132,7 +132,7 @@ func (q *box) load(s *Stored, now Millis) {
 // hiddenUntil is when a message that was never received shows. A FIFO queue's delay holds for all its messages
 // as it is set now; on a standard queue each message keeps its own. What comes from another queue as a dead
 // letter is not delayed.
-func (q *box) hiddenUntil(m *Message) Millis {
+func (q *queue) hiddenUntil(m *Message) Millis {
 	if q.fifo() && m.SourceARN == "" {
 		return m.Sent.Add(q.cfg.Attributes.Delay)
 	}
@@ -141,7 +141,7 @@ func (q *box) hiddenUntil(m *Message) Millis {
 
 // settle sets the counters right when the whole backlog is in memory. They are wrong only after a crash that
 // undid receives whose messages were then deleted unseen.
-func (q *box) settle() {
+func (q *queue) settle() {
 	if q.overflow == 0 {
 		return
 	}

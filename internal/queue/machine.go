@@ -19,11 +19,11 @@ type order interface {
 	blocked() int
 }
 
-// box is one queue: its configuration, its counters and the part of its messages that is in memory.
+// queue is one queue: its configuration, its counters and the part of its messages that is in memory.
 //
 // Every stored message with a sequence number up to cursor is in memory. Of those behind it, overflow are only
 // in the store; the rest came into memory early because they are delayed, light, or were received before.
-type box struct {
+type queue struct {
 	c      *Catalog
 	id     ID
 	cfg    *Config
@@ -62,8 +62,8 @@ type box struct {
 // never is a moment that does not come.
 const never = Millis(math.MaxInt64)
 
-func newBox(c *Catalog, id ID, cfg *Config) *box {
-	q := &box{
+func newQueue(c *Catalog, id ID, cfg *Config) *queue {
+	q := &queue{
 		c: c, id: id, cfg: cfg,
 		entries: make(map[Seq]*entry),
 		due:     heap{slot: slotDue}, ages: heap{slot: slotAge}, fresh: heap{slot: slotFresh},
@@ -77,20 +77,20 @@ func newBox(c *Catalog, id ID, cfg *Config) *box {
 	return q
 }
 
-func (q *box) fifo() bool  { return q.cfg.Attributes.FIFO }
-func (q *box) arn() string { return q.c.realm.ARN(q.cfg.Name) }
-func (q *box) ref() Ref    { return Ref{Account: q.c.realm.Account, Name: q.cfg.Name} }
+func (q *queue) fifo() bool  { return q.cfg.Attributes.FIFO }
+func (q *queue) arn() string { return q.c.realm.ARN(q.cfg.Name) }
+func (q *queue) ref() Ref    { return Ref{Account: q.c.realm.Account, Name: q.cfg.Name} }
 
-func (q *box) retention() time.Duration { return q.cfg.Attributes.Retention }
+func (q *queue) retention() time.Duration { return q.cfg.Attributes.Retention }
 
 // record adds a change to those that the present step returns.
-func (q *box) record(r Record) {
+func (q *queue) record(r Record) {
 	r.Queue = q.id
 	q.c.records = append(q.c.records, r)
 	q.touch()
 }
 
-func (q *box) touch() {
+func (q *queue) touch() {
 	if !q.dirty {
 		q.dirty = true
 		q.c.touched = append(q.c.touched, q)
@@ -98,7 +98,7 @@ func (q *box) touch() {
 }
 
 // add brings a message into memory in the phase that e says.
-func (q *box) add(e *entry, groupID string) {
+func (q *queue) add(e *entry, groupID string) {
 	q.entries[e.seq] = e
 	q.c.entries++
 	q.line.attach(e, groupID)
@@ -110,7 +110,7 @@ func (q *box) add(e *entry, groupID string) {
 }
 
 // enter does the bookkeeping of e's phase; early is for show.
-func (q *box) enter(e *entry, early bool) {
+func (q *queue) enter(e *entry, early bool) {
 	switch e.phase {
 	case phaseVisible:
 		q.inMemory++
@@ -129,7 +129,7 @@ func (q *box) enter(e *entry, early bool) {
 }
 
 // exit undoes enter.
-func (q *box) exit(e *entry) {
+func (q *queue) exit(e *entry) {
 	switch e.phase {
 	case phaseVisible:
 		q.inMemory--
@@ -145,14 +145,14 @@ func (q *box) exit(e *entry) {
 }
 
 // turnTo moves e to another phase, or to a new moment in the same one.
-func (q *box) turnTo(p phase, e *entry, until Millis, early bool) {
+func (q *queue) turnTo(p phase, e *entry, until Millis, early bool) {
 	q.exit(e)
 	e.phase, e.visible = p, until
 	q.enter(e, early)
 }
 
 // forget takes e out of memory.
-func (q *box) forget(e *entry) {
+func (q *queue) forget(e *entry) {
 	q.exit(e)
 	q.line.detach(e)
 	q.ages.remove(e)
@@ -164,7 +164,7 @@ func (q *box) forget(e *entry) {
 }
 
 // drop ends a message's life in this queue.
-func (q *box) drop(e *entry) {
+func (q *queue) drop(e *entry) {
 	q.forget(e)
 	q.live--
 	q.bytes -= int64(e.size)
@@ -172,7 +172,7 @@ func (q *box) drop(e *entry) {
 }
 
 // store records e's state.
-func (q *box) store(e *entry) {
+func (q *queue) store(e *entry) {
 	if !e.stated {
 		e.stated = true
 		q.fresh.remove(e)
@@ -181,7 +181,7 @@ func (q *box) store(e *entry) {
 }
 
 // advance lets time pass: hidden messages show, old ones expire.
-func (q *box) advance(now Millis) {
+func (q *queue) advance(now Millis) {
 	ready := false
 	for e := q.due.min(); e != nil && e.visible <= now; e = q.due.min() {
 		received := e.phase == phaseInFlight
@@ -204,14 +204,14 @@ func (q *box) advance(now Millis) {
 }
 
 // wake tells the caller that a waiting receive may find something.
-func (q *box) wake() {
+func (q *queue) wake() {
 	if q.line.deliverable() {
 		q.c.result.Ready = append(q.c.result.Ready, q.id)
 	}
 }
 
 // deadline is the next moment at which time alone changes something.
-func (q *box) deadline() Millis {
+func (q *queue) deadline() Millis {
 	at := never
 	if e := q.due.min(); e != nil {
 		at = e.visible
@@ -231,7 +231,7 @@ func (q *box) deadline() Millis {
 	return at
 }
 
-func (q *box) mark(now Millis) Mark {
+func (q *queue) mark(now Millis) Mark {
 	low := q.cursor
 	if e := q.fresh.min(); e != nil {
 		low = min(low, e.seq-1)
