@@ -15,8 +15,7 @@ import (
 // Options are what a Broker is opened with. The zero value works but for Queue, which needs an account and a
 // region.
 type Options struct {
-	// Queue are the options of the machine. Open fills in Epoch, and mixes chance of its own into Seed unless
-	// that is given.
+	// Queue are the options of the machine. Open fills in Epoch, and Seed unless that is given.
 	Queue queue.Options
 
 	// Logger is told what concerns the server as a whole; nil: nobody is.

@@ -28,6 +28,7 @@ type owner struct {
 	now      time.Time // of this round
 	round    *round    // what this round has led to so far
 	taken    int       // commands of this round
+	refused  bool      // a step of this round was refused
 	handed   uint64    // rounds handed to the store
 	ready    []queue.ID
 	todo     []queue.Command // the owner's own commands
@@ -69,6 +70,10 @@ func (o *owner) run() {
 			o.take(first)
 		}
 		o.takeMore()
+		if o.refused { // a refused step leaves what time alone has changed to the next one
+			o.refused = false
+			o.tick()
+		}
 		o.expire()
 		o.commit()
 		if ended(o.b.stop) && len(o.b.commands) == 0 && len(o.todo) == 0 {
@@ -174,6 +179,7 @@ func (o *owner) carry(cmd queue.Command) {
 func (o *owner) step(cmd queue.Command) (any, error) {
 	result, records, err := o.catalog.Step(o.now, cmd)
 	if err != nil {
+		o.refused = true
 		return nil, err
 	}
 	if len(records) > 0 {

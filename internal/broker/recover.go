@@ -2,10 +2,11 @@ package broker
 
 import (
 	"cmp"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/forebay-mq/forebay/internal/queue"
@@ -41,7 +42,9 @@ func Open(store Store, opts Options) (*Broker, error) {
 		return nil, err
 	}
 	opts.Queue.Epoch = meta.epoch
-	opts.Queue.Seed = seed(opts.Queue.Seed, meta.epoch)
+	if opts.Queue.Seed == 0 {
+		opts.Queue.Seed = rand.Uint64()
+	}
 	catalog := queue.NewCatalog(opts.Queue)
 	if err := restore(store, catalog); err != nil {
 		return nil, err
@@ -53,17 +56,6 @@ func Open(store Store, opts Options) (*Broker, error) {
 	return start(store, catalog, clock, queue.NewSealer(meta.receipt), opts), nil
 }
 
-// seed makes the seed of one start: chance unless one is given, and never the same for two starts.
-func seed(given uint64, epoch uint32) uint64 {
-	if given == 0 {
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		given = binary.LittleEndian.Uint64(b[:])
-	}
-	const odd = 0x9e3779b97f4a7c15 // spreads small numbers over all bits
-	return given ^ uint64(epoch)*odd
-}
-
 // begun counts a new start and makes it durable, so that no two starts share an epoch.
 func begun(store Store) (serverMeta, error) {
 	meta, err := readServerMeta(store)
@@ -72,7 +64,7 @@ func begun(store Store) (serverMeta, error) {
 	}
 	var b Batch
 	if meta.format == 0 {
-		rand.Read(meta.receipt[:]) // never fails
+		crand.Read(meta.receipt[:]) // never fails
 		b.PutMeta(0, MetaServer, []byte(keyFormat), strconv.AppendInt(nil, dataFormat, 10))
 		b.PutMeta(0, MetaServer, []byte(keyReceipt), meta.receipt[:])
 	}
