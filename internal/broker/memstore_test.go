@@ -15,9 +15,9 @@ import (
 
 // memStore is a Store in memory whose commits a test can hold back or let fail. One goroutine commits.
 type memStore struct {
-	mu     sync.Mutex
-	queues map[queue.ID]*memQueue
-	log    []committed // every batch so far
+	memTables
+	mu  sync.Mutex
+	log []committed // every batch so far
 
 	commits chan commit
 	ended   chan struct{}
@@ -39,6 +39,9 @@ type committed struct {
 	changes int
 }
 
+// memTables are what is stored; an Applier.
+type memTables map[queue.ID]*memQueue
+
 type memQueue struct {
 	messages map[queue.Seq]memMessage
 	states   map[queue.Seq][]byte
@@ -59,7 +62,7 @@ var errDisk = errors.New("the disk is broken")
 
 func newMemStore(t testing.TB) *memStore {
 	s := &memStore{
-		queues: map[queue.ID]*memQueue{}, commits: make(chan commit, 1000),
+		memTables: memTables{}, commits: make(chan commit, 1000),
 		gate: make(chan struct{}), opened: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.run()
@@ -87,7 +90,7 @@ func (s *memStore) run() {
 		}
 		if failure == nil {
 			s.mu.Lock()
-			failure = Apply(c.batch.Bytes(), s)
+			failure = Apply(c.batch.Bytes(), s.memTables)
 			s.log = append(s.log, committed{c.batch.Lazy, c.batch.Len()})
 			s.mu.Unlock()
 		}
@@ -130,54 +133,54 @@ func (s *memStore) Close() error {
 	return nil
 }
 
-func (s *memStore) queue(id queue.ID) *memQueue {
-	q := s.queues[id]
+func (s memTables) queue(id queue.ID) *memQueue {
+	q := s[id]
 	if q == nil {
 		q = &memQueue{map[queue.Seq]memMessage{}, map[queue.Seq][]byte{}, map[metaKey][]byte{}}
-		s.queues[id] = q
+		s[id] = q
 	}
 	return q
 }
 
-func (s *memStore) PutMessage(id queue.ID, seq queue.Seq, header, body []byte) error {
+func (s memTables) PutMessage(id queue.ID, seq queue.Seq, header, body []byte) error {
 	s.queue(id).messages[seq] = memMessage{bytes.Clone(header), bytes.Clone(body)}
 	return nil
 }
 
-func (s *memStore) DropMessage(id queue.ID, seq queue.Seq) error {
+func (s memTables) DropMessage(id queue.ID, seq queue.Seq) error {
 	delete(s.queue(id).messages, seq)
 	delete(s.queue(id).states, seq)
 	return nil
 }
 
-func (s *memStore) DropMessages(id queue.ID, upTo queue.Seq) error {
+func (s memTables) DropMessages(id queue.ID, upTo queue.Seq) error {
 	maps.DeleteFunc(s.queue(id).messages, func(seq queue.Seq, _ memMessage) bool { return seq <= upTo })
 	maps.DeleteFunc(s.queue(id).states, func(seq queue.Seq, _ []byte) bool { return seq <= upTo })
 	return nil
 }
 
-func (s *memStore) PutState(id queue.ID, seq queue.Seq, state []byte) error {
+func (s memTables) PutState(id queue.ID, seq queue.Seq, state []byte) error {
 	s.queue(id).states[seq] = bytes.Clone(state)
 	return nil
 }
 
-func (s *memStore) PutMeta(id queue.ID, kind MetaKind, key, value []byte) error {
+func (s memTables) PutMeta(id queue.ID, kind MetaKind, key, value []byte) error {
 	s.queue(id).meta[metaKey{kind, string(key)}] = bytes.Clone(value)
 	return nil
 }
 
-func (s *memStore) DropMeta(id queue.ID, kind MetaKind, key []byte) error {
+func (s memTables) DropMeta(id queue.ID, kind MetaKind, key []byte) error {
 	delete(s.queue(id).meta, metaKey{kind, string(key)})
 	return nil
 }
 
-func (s *memStore) DropMetas(id queue.ID, kind MetaKind) error {
+func (s memTables) DropMetas(id queue.ID, kind MetaKind) error {
 	maps.DeleteFunc(s.queue(id).meta, func(k metaKey, _ []byte) bool { return k.kind == kind })
 	return nil
 }
 
-func (s *memStore) DropQueue(id queue.ID) error {
-	delete(s.queues, id)
+func (s memTables) DropQueue(id queue.ID) error {
+	delete(s, id)
 	return nil
 }
 
@@ -240,7 +243,7 @@ func (s *memStore) Meta(id queue.ID, kind MetaKind, visit func(key, value []byte
 func (s *memStore) Queues(visit func(queue.ID) error) error {
 	s.mu.Lock()
 	var ids []queue.ID
-	for id, q := range s.queues {
+	for id, q := range s.memTables {
 		if id != 0 && len(q.meta) > 0 {
 			ids = append(ids, id)
 		}
