@@ -118,6 +118,9 @@ func (s *Store) start() {
 	s.space.makeBallast()
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	if s.opts.ScrubEvery > 0 {
+		s.wg.Go(func() { s.scrubLoop(ctx) })
+	}
 }
 
 // openDatabase opens or creates the database and returns how far it has come.
