@@ -209,7 +209,7 @@ public final class Smoke {
 
     private void errors() {
         var missing = refused(QueueDoesNotExistException.class, () -> sqs.getQueueUrl(r -> r.queueName("no-such-queue")));
-        equal(missing.awsErrorDetails().errorCode(), "QueueDoesNotExist");
+        equal(missing.awsErrorDetails().errorCode(), "AWS.SimpleQueueService.NonExistentQueue");
         equal(missing.statusCode(), 400);
         refused(ReceiptHandleIsInvalidException.class, () -> sqs.deleteMessage(r -> r.queueUrl(main).receiptHandle("rubbish")));
         refused(InvalidAttributeNameException.class, () -> sqs.getQueueAttributes(r -> r.queueUrl(main).attributeNamesWithStrings("Nonsense")));
