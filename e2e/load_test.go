@@ -19,7 +19,7 @@ import (
 type load struct {
 	client   *sqs.Client
 	url      string
-	next     atomic.Int64   // number of the next message to send
+	next     atomic.Int64    // number of the next message to send
 	received []atomic.Uint32 // by number: how often
 	deleted  atomic.Int64
 	deadline time.Time
