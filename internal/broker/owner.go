@@ -27,7 +27,6 @@ type owner struct {
 
 	now      time.Time // of this round
 	round    *round    // what this round has led to so far
-	taken    int       // commands of this round
 	refused  bool      // a step of this round was refused
 	handed   uint64    // rounds handed to the store
 	ready    []queue.ID
@@ -109,19 +108,23 @@ func ended(c <-chan struct{}) bool {
 	}
 }
 
-// takeMore takes what else has arrived, up to the bounds of a round.
+// takeMore takes what else has arrived, up to the bounds of a round. Its own commands take turns with those of
+// others, so that a long move task holds nobody up.
 func (o *owner) takeMore() {
-	for o.taken = 1; o.taken < roundCommandsMax && o.round.batch.Size() < roundBytesMax; o.taken++ {
-		if len(o.todo) > 0 {
+	for taken := 1; taken < roundCommandsMax && o.round.batch.Size() < roundBytesMax; taken++ {
+		more := len(o.todo) > 0
+		if more {
 			cmd := o.todo[0]
 			o.todo = o.todo[1:]
 			o.carry(cmd)
-			continue
 		}
 		select {
 		case r := <-o.b.commands:
 			o.take(r)
+			more = true
 		default:
+		}
+		if !more {
 			return
 		}
 	}
@@ -253,9 +256,6 @@ func (o *owner) commit() {
 		}
 	}
 	r.batch.Lazy = !r.sync
-	if o.b.observe.Committed != nil {
-		r.start = time.Now()
-	}
 	o.handed++
 	o.round = o.b.rounds.Get().(*round)
 	o.b.store.Commit(&r.batch, r.done)
