@@ -57,6 +57,9 @@ func (f *fair) detach(e *entry) {
 // show makes e deliverable. Where it stands follows from its sequence number, so early does not matter.
 func (f *fair) show(e *entry, early bool) {
 	t := e.tenant
+	if t.ready.has(e) {
+		return
+	}
 	t.ready.push(e, int64(e.seq))
 	f.ready++
 	if t.turn.in == nil {
@@ -155,9 +158,9 @@ func (f *fair) oldest() *entry {
 }
 
 // light tells whether a message of the group should come into memory although the window is full: the head of
-// the backlog belongs to others.
+// the backlog belongs to others. Messages without a group keep their order unless somebody makes noise.
 func (f *fair) light(groupID string) bool {
-	if groupID == "" {
+	if groupID == "" && f.noisy.size == 0 {
 		return false
 	}
 	t := f.tenants[groupID]
