@@ -27,7 +27,6 @@ type owner struct {
 
 	now      time.Time // of this round
 	round    *round    // what this round has led to so far
-	refused  bool      // a step of this round was refused
 	handed   uint64    // rounds handed to the store
 	ready    []queue.ID
 	todo     []queue.Command // the owner's own commands
@@ -69,10 +68,7 @@ func (o *owner) run() {
 			o.take(first)
 		}
 		o.takeMore()
-		if o.refused { // a refused step leaves what time alone has changed to the next one
-			o.refused = false
-			o.tick()
-		}
+		o.tick() // a refused step leaves to the next one what time alone has changed; marks must not run ahead of it
 		o.expire()
 		o.commit()
 		if ended(o.b.stop) && len(o.b.commands) == 0 && len(o.todo) == 0 {
@@ -162,18 +158,10 @@ func (o *owner) serve(r *request) {
 	o.answer(r, value, err)
 }
 
-// carry steps a command that no caller waits for. What it changed may be what a receive waits for.
+// carry steps a command that no caller waits for.
 func (o *owner) carry(cmd queue.Command) {
 	if _, err := o.step(cmd); err != nil {
 		o.b.log.Warn("a step of the server itself was refused", "command", fmt.Sprintf("%T", cmd), "error", err)
-	}
-	switch cmd := cmd.(type) {
-	case *queue.Refilled:
-		o.ready = append(o.ready, cmd.Refill.Queue)
-	case *queue.Arrive:
-		for i := range cmd.Departures {
-			o.ready = append(o.ready, cmd.Departures[i].Queue, cmd.Departures[i].To)
-		}
 	}
 	o.settle()
 }
@@ -182,7 +170,6 @@ func (o *owner) carry(cmd queue.Command) {
 func (o *owner) step(cmd queue.Command) (any, error) {
 	result, records, err := o.catalog.Step(o.now, cmd)
 	if err != nil {
-		o.refused = true
 		return nil, err
 	}
 	if len(records) > 0 {
