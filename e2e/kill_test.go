@@ -17,10 +17,9 @@ import (
 )
 
 const (
-	killVisibility  = 5 * time.Second // of the queues; what is in flight at a kill comes back after it
-	killBacklogMax  = 4000            // messages that senders may be ahead of consumers
-	killFIFOGroups  = 4               // one sender each
-	killCallTimeout = 10 * time.Second
+	killVisibility = 5 * time.Second // of the queues; what is in flight at a kill comes back after it
+	killBacklogMax = 4000            // messages that senders may be ahead of consumers
+	killFIFOGroups = 4               // one sender each
 )
 
 // assault is a load on two queues, one of them FIFO, that goes on while the server is killed and started again.
@@ -56,7 +55,10 @@ func TestKillLosesNothing(t *testing.T) {
 			t.Logf("%d kills, ready again within %v, %d messages outstanding", round+1, slowest, a.log.Outstanding()+a.fifoLog.Outstanding())
 		}
 	}
-	a.drain(t)
+	var draining sync.WaitGroup
+	draining.Go(func() { a.drain(t, a.standard, &a.log) })
+	draining.Go(func() { a.drain(t, a.fifo, &a.fifoLog) })
+	draining.Wait()
 	t.Logf("%d kills, ready again within %v", *killRounds, slowest.Round(time.Millisecond))
 	judge(t, "standard", a.log.Report())
 	judge(t, "FIFO", a.fifoLog.Report())
@@ -110,7 +112,7 @@ func (a *assault) sender(ctx context.Context, batches bool) {
 		if !batches {
 			key := a.key("s")
 			a.log.Attempt(key, "")
-			out, err := a.client.SendMessage(withTimeout(ctx), &sqs.SendMessageInput{QueueUrl: &a.standard, MessageBody: &key})
+			out, err := a.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &a.standard, MessageBody: &key})
 			if err == nil {
 				a.log.Acked(key, *out.MessageId, "")
 			}
@@ -122,7 +124,7 @@ func (a *assault) sender(ctx context.Context, batches bool) {
 			a.log.Attempt(key, "")
 			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: &key, MessageBody: &key})
 		}
-		out, err := a.client.SendMessageBatch(withTimeout(ctx), in)
+		out, err := a.client.SendMessageBatch(ctx, in)
 		if err != nil {
 			continue
 		}
@@ -152,7 +154,7 @@ func (a *assault) fifoSender(ctx context.Context, group int) {
 			a.last[group] = key
 		}
 		a.fifoLog.Attempt(key, name)
-		out, err := a.client.SendMessage(withTimeout(ctx), &sqs.SendMessageInput{
+		out, err := a.client.SendMessage(ctx, &sqs.SendMessageInput{
 			QueueUrl: &a.fifo, MessageBody: &key, MessageGroupId: &name, MessageDeduplicationId: &key,
 		})
 		if err != nil {
@@ -177,7 +179,7 @@ func (a *assault) consumer(ctx context.Context, url string, log *history.Log) {
 // are kept, and not deleted, with the given probability; of a FIFO queue then also those behind them.
 func (a *assault) consume(ctx context.Context, url string, log *history.Log, keep float64) int {
 	called := time.Now()
-	out, err := a.client.ReceiveMessage(withTimeout(ctx), &sqs.ReceiveMessageInput{
+	out, err := a.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSequenceNumber},
 	})
@@ -198,7 +200,7 @@ func (a *assault) consume(ctx context.Context, url string, log *history.Log, kee
 	if len(in.Entries) == 0 {
 		return len(out.Messages)
 	}
-	deleted, err := a.client.DeleteMessageBatch(withTimeout(ctx), in)
+	deleted, err := a.client.DeleteMessageBatch(ctx, in)
 	answered := time.Now()
 	if err != nil || answered.Sub(called) >= killVisibility {
 		return len(out.Messages) // perhaps deleted, perhaps too late to count
@@ -209,34 +211,22 @@ func (a *assault) consume(ctx context.Context, url string, log *history.Log, kee
 	return len(out.Messages)
 }
 
-// drain consumes both queues until nothing has come for longer than the visibility timeout.
-func (a *assault) drain(t *testing.T) {
-	t.Helper()
-	for _, queue := range []struct {
-		url string
-		log *history.Log
-	}{{a.standard, &a.log}, {a.fifo, &a.fifoLog}} {
-		began, last := time.Now(), time.Now()
-		for time.Since(last) < killVisibility+2*time.Second {
-			if a.consume(t.Context(), queue.url, queue.log, 0) > 0 {
-				last = time.Now()
-			}
-			if time.Since(began) > 5*patience {
-				t.Fatalf("%s is not empty after %v", queue.url, time.Since(began))
-			}
+// drain consumes a queue until nothing has come for longer than the visibility timeout.
+func (a *assault) drain(t *testing.T, url string, log *history.Log) {
+	began, last := time.Now(), time.Now()
+	for time.Since(last) < killVisibility+2*time.Second {
+		if a.consume(t.Context(), url, log, 0) > 0 {
+			last = time.Now()
+		}
+		if time.Since(began) > 5*patience {
+			t.Errorf("%s is not empty after %v", url, time.Since(began))
+			return
 		}
 	}
 }
 
 // key is a message's name, its body and its deduplication id.
 func (a *assault) key(prefix string) string { return fmt.Sprint(prefix, a.next.Add(1)) }
-
-// withTimeout bounds a call. The context's resources go when the time is up.
-func withTimeout(ctx context.Context) context.Context {
-	ctx, cancel := context.WithTimeout(ctx, killCallTimeout)
-	context.AfterFunc(ctx, cancel)
-	return ctx
-}
 
 // pause lets a client that met an error wait a moment.
 func pause(ctx context.Context) {

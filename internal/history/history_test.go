@@ -118,10 +118,12 @@ func TestAReportCounts(t *testing.T) {
 	l.Received(Delivery{Key: "b", ID: "2", Called: at(1)})
 	l.Received(Delivery{Key: "b", ID: "2", Called: at(5)})
 	l.Deleted("a", at(2))
+	l.Deleted("a", at(3))
+	l.Deleted("c", at(3))
 	if got := l.Outstanding(); got != 1 {
 		t.Errorf("Outstanding() = %d, want 1", got)
 	}
-	want := Report{Attempted: 3, Acked: 2, Received: 2, Redelivered: 1, Deleted: 1}
+	want := Report{Attempted: 3, Acked: 2, Received: 2, Redelivered: 1, Deleted: 2}
 	if diff := cmp.Diff(want, l.Report()); diff != "" {
 		t.Errorf("Report() (-want +got):\n%s", diff)
 	}
