@@ -59,8 +59,7 @@ type SendOutcome struct {
 type Receive struct {
 	By Caller
 	In *ReceiveMessageInput
-	// Again marks the repetition of a command that has been waiting: it is not authorized and counted anew,
-	// and it never answers OverLimit.
+	// Again marks the repetition of a command that has been waiting: it never answers OverLimit.
 	Again bool
 }
 
