@@ -155,9 +155,9 @@ func (f *fair) oldest() *entry {
 }
 
 // light tells whether a message of the group should come into memory although the window is full: the head of
-// the backlog belongs to others.
+// the backlog belongs to others. Messages without a group keep their order unless somebody makes noise.
 func (f *fair) light(groupID string) bool {
-	if groupID == "" {
+	if groupID == "" && f.noisy.size == 0 {
 		return false
 	}
 	t := f.tenants[groupID]
