@@ -64,7 +64,7 @@ func deliveredExactly(t *testing.T, c *testkit.Client) {
 			same(t, "count", c.ReceiveOne(url).System["ApproximateReceiveCount"], fmt.Sprint(n+1))
 			c.Advance(30 * second)
 			if n == 0 {
-				c.Crash()
+				c.Restart()
 			}
 		}
 		bodies(t, "once more", c.Receive(url))

@@ -79,8 +79,8 @@ func groupLock(t *testing.T, c *testkit.Client) {
 	same(t, "first", c.ReceiveOne(url).Body, "a1")
 	bodies(t, "others", c.Receive(url), "b1")
 	bodies(t, "nothing else", c.Receive(url))
-	c.Crash()
-	bodies(t, "nothing else after a crash", c.Receive(url))
+	c.Restart()
+	bodies(t, "nothing else after a restart", c.Receive(url))
 }
 
 func newSendsStayLocked(t *testing.T, c *testkit.Client) {

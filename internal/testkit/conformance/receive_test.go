@@ -153,7 +153,7 @@ func countRises(t *testing.T, c *testkit.Client) {
 		same(t, "count", got["ApproximateReceiveCount"], fmt.Sprint(n+1))
 		same(t, "first receive", got["ApproximateFirstReceiveTimestamp"], first)
 		if n == 2 {
-			c.Crash()
+			c.Restart()
 		}
 		c.Advance(10 * second)
 	}
@@ -184,7 +184,8 @@ func receiveVisibility(t *testing.T, c *testkit.Client) {
 }
 
 func zeroVisibility(t *testing.T, c *testkit.Client) {
-	for _, url := range []string{c.CreateQueue("q", nil), c.CreateFIFO("q.fifo", nil)} {
+	standard, fifo := c.CreateQueue("q", nil), c.CreateFIFO("q.fifo", nil)
+	for _, url := range []string{standard, fifo} {
 		for n := range 5 {
 			c.Send(url, fmt.Sprint(n), Map{"MessageGroupId": fmt.Sprint(n % 2)})
 		}
@@ -193,16 +194,18 @@ func zeroVisibility(t *testing.T, c *testkit.Client) {
 			names := testkit.Bodies(got)
 			slices.Sort(names)
 			same(t, fmt.Sprintf("receive %d of %s", round+1, url), names, []string{"0", "1", "2", "3", "4"})
-			if round == 0 {
+			if url == fifo || round == 0 {
 				continue
 			}
 			for _, m := range got {
-				r := c.Call("DeleteMessage", Map{"QueueUrl": url, "ReceiptHandle": m.Receipt})
-				same(t, "delete "+m.Body+r.Message, r.Status, 200)
+				c.Delete(url, m.Receipt)
 			}
+			same(t, "left", c.Counts(url), "0 visible, 0 in flight, 0 delayed")
 		}
-		same(t, "left", c.Counts(url), "0 visible, 0 in flight, 0 delayed")
 	}
+	// On FIFO queues no handle outlives its timeout, and this one had none.
+	handle := c.ReceiveOne(fifo, Map{"VisibilityTimeout": 0}).Receipt
+	c.Refused("DeleteMessage", Map{"QueueUrl": fifo, "ReceiptHandle": handle}, badParameter, expiredText(handle))
 }
 
 func concurrentReceivers(t *testing.T, c *testkit.Client) {
@@ -270,7 +273,7 @@ func inFlightLimit(t *testing.T, c *testkit.Client) {
 	same(t, "long poll took", took, 5*second)
 	same(t, "FIFO takes up to the limit", len(c.Receive(fifo)), 3)
 	same(t, "FIFO at the limit", len(c.Receive(fifo)), 0)
-	c.Advance(25 * second)
+	c.Advance(30 * second)
 	same(t, "standard after the timeouts", len(c.Receive(url)), 3)
 	same(t, "FIFO after the timeouts", len(c.Receive(fifo)), 3)
 }

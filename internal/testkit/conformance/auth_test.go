@@ -1,0 +1,4 @@
+package conformance
+
+func authRows() []row    { return nil }
+func hostileRows() []row { return nil }
