@@ -44,7 +44,12 @@ func (s *Store) checkpoint(dir string) error {
 	if err := s.db.Checkpoint(s.fs.PathJoin(dir, storeName), opts...); err != nil {
 		return err
 	}
-	if err := writeFile(s.fs, s.fs.PathJoin(dir, witnessName), encodeWitness(reached)); err != nil {
+	m, err := readManifest(s.fs, s.fs.PathJoin(dir, storeName), manifest{})
+	if err != nil {
+		return err
+	}
+	seen := testimony{reached, m}
+	if err := writeFile(s.fs, s.fs.PathJoin(dir, witnessName), seen.encode()); err != nil {
 		return err
 	}
 	text := formatText + strconv.Itoa(formatVersion) + "\n"

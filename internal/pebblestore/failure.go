@@ -146,6 +146,9 @@ func (s *Store) listener() *pebble.EventListener {
 		LowDiskSpace: func(info pebble.LowDiskSpaceInfo) {
 			log.Warn("disk space goes down", "free", info.AvailBytes, "total", info.TotalBytes)
 		},
+		FlushEnd:        func(pebble.FlushInfo) { s.witness.touch() },
+		CompactionEnd:   func(pebble.CompactionInfo) { s.witness.touch() },
+		ManifestCreated: func(pebble.ManifestCreateInfo) { s.witness.touch() },
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			s.counts.writeStalls.Add(1)
 			log.Warn("commits wait for flushes or compactions", "reason", info.Reason)

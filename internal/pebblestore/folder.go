@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -159,22 +158,4 @@ func readFile(fs vfs.FS, name string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(f)
 	return data, errors.Join(err, f.Close())
-}
-
-// copyManifest keeps Pebble's list of its files. One damaged bit in the original can make every record
-// unreachable; with the copy the files can be put together again by hand.
-func (s *Store) copyManifest() error {
-	desc, err := pebble.Peek(s.path(storeName), s.fs)
-	if err != nil {
-		return err
-	}
-	// The copy appears under its name only when it is complete.
-	temporary := s.path(manifestName + ".new")
-	if err := vfs.Copy(s.fs, desc.ManifestFilename, temporary); err != nil {
-		return err
-	}
-	if err := s.fs.Rename(temporary, s.path(manifestName)); err != nil {
-		return err
-	}
-	return syncDir(s.fs, s.dir)
 }

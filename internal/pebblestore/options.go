@@ -117,7 +117,8 @@ func (s *Store) pebbleOptions(readOnly bool) *pebble.Options {
 		Logger:             &pebbleLogger{log: s.opts.Logger, failure: s.failure},
 		EventListener:      s.listener(),
 
-		MemTableSize: uint64(s.opts.MemTableBytes),
+		MaxManifestFileSize: manifestMax,
+		MemTableSize:        uint64(s.opts.MemTableBytes),
 		// Compact early: reads pass through every sublevel of L0, and a short L0 keeps compactions small.
 		L0CompactionThreshold: 2,
 		L0StopWritesThreshold: 12,

@@ -84,7 +84,9 @@ func Open(dir string, opts Options) (*Store, error) {
 // open does what needs the lock of the folder.
 func (s *Store) open() error {
 	s.space = newSpaceWatch(s.fs, s.dir, &s.opts)
-	s.witness = &witness{fs: s.fs, name: s.path(witnessName)}
+	s.witness = &witness{
+		fs: s.fs, name: s.path(witnessName), database: s.path(storeName), wake: make(chan struct{}, 1),
+	}
 	reached, err := s.openDatabase()
 	if err != nil {
 		return err
@@ -143,7 +145,7 @@ func (s *Store) openDatabase() (position, error) {
 				return position{}, err
 			}
 		}
-		err := s.witness.check(reached)
+		err := s.witness.check(reached, exists)
 		if err != nil || s.opts.ReadOnly && exists {
 			return reached, s.refuse(err, exists)
 		}

@@ -17,23 +17,34 @@ import (
 // every loss: a log that was cut short opens without a word, and one flipped bit can hide every record. A
 // database that opens behind its witness has lost something that was acknowledged.
 //
-// The file follows the commits by at most witnessLag, so that an idle store writes nothing and a busy one
-// ten times a second. It is one sector, written in place:
+// The file follows the commits by at most 100 ms: an idle store writes nothing, and a busy one about ten times a
+// second. It fits into one sector and is written in place:
 //
 //	 0  16  witnessMagic
-//	16   8  commits, big endian
-//	24   8  changes, big endian
-//	32  28  zero
+//	16   8  commits           numbers are big endian
+//	24   8  changes
+//	32   8  MANIFEST: number
+//	40   8  MANIFEST: length
+//	48   4  MANIFEST: CRC-32C of that length
+//	52   8  zero
 //	60   4  CRC-32C of the 60 bytes before
 type witness struct {
-	fs   vfs.FS
-	name string
-	file vfs.File
+	fs       vfs.FS
+	name     string // of the file
+	database string // the folder of the database
+	file     vfs.File
+	written  testimony     // in the file; used by one goroutine at a time
+	wake     chan struct{} // holds an element while there may be something to write
 
 	mu      sync.Mutex
-	reached position      // durable in the database
-	written position      // in the file
-	dirty   chan struct{} // holds one element while reached may be ahead of written
+	reached position // durable in the database
+	tables  bool     // the MANIFEST has changed
+}
+
+// testimony is what the file says.
+type testimony struct {
+	reached  position
+	manifest manifest
 }
 
 const (
@@ -44,66 +55,88 @@ const (
 	witnessPause = 80 * time.Millisecond
 )
 
-func encodeWitness(p position) []byte {
+// castagnoli is the polynomial that processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (t testimony) encode() []byte {
 	b := append(make([]byte, 0, witnessLen), witnessMagic...)
-	b = p.append(b)
-	b = append(b, make([]byte, 28)...)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	b = t.reached.append(b)
+	b = binary.BigEndian.AppendUint64(b, t.manifest.number)
+	b = binary.BigEndian.AppendUint64(b, uint64(t.manifest.length))
+	b = binary.BigEndian.AppendUint32(b, t.manifest.crc)
+	b = append(b, make([]byte, 8)...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 // readWitness returns os.ErrNotExist for a missing file and errValue for a damaged one.
-func readWitness(fs vfs.FS, name string) (position, error) {
+func readWitness(fs vfs.FS, name string) (testimony, error) {
 	data, err := readFile(fs, name)
 	if err != nil {
-		return position{}, err
+		return testimony{}, err
 	}
-	if len(data) != witnessLen || string(data[:16]) != witnessMagic {
-		return position{}, errValue
+	if len(data) != witnessLen {
+		return testimony{}, errValue
 	}
-	p, err := parsePosition(data[16:32])
-	if err != nil || string(encodeWitness(p)) != string(data) {
-		return position{}, errValue
+	reached, err := parsePosition(data[16:32])
+	t := testimony{reached, manifest{
+		number: binary.BigEndian.Uint64(data[32:]),
+		length: int64(binary.BigEndian.Uint64(data[40:])),
+		crc:    binary.BigEndian.Uint32(data[48:]),
+	}}
+	if err != nil || string(t.encode()) != string(data) {
+		return testimony{}, errValue
 	}
-	return p, nil
+	return t, nil
 }
 
-// check compares the database, which has come to reached, with the file.
-func (w *witness) check(reached position) error {
-	const hint = "restore a backup, or continue with what is there by --accept-loss"
+// check compares the database, which has come to reached and may not exist, with the file.
+func (w *witness) check(reached position, exists bool) error {
+	err := w.compare(reached, exists)
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; restore a backup, or continue with what is there by --accept-loss", err)
+}
+
+func (w *witness) compare(reached position, exists bool) error {
 	seen, err := readWitness(w.fs, w.name)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && reached == position{}:
 		return nil
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("the file %s is missing, so nobody can tell whether the %d commits in the store are all; %s",
-			w.name, reached.commits, hint)
+		return fmt.Errorf("the file %s is missing, so nobody can tell whether the %d commits in the store are all",
+			w.name, reached.commits)
 	case errors.Is(err, errValue):
-		return fmt.Errorf("the file %s is damaged, so nobody can tell whether the %d commits in the store are all; %s",
-			w.name, reached.commits, hint)
+		return fmt.Errorf("the file %s is damaged, so nobody can tell whether the %d commits in the store are all",
+			w.name, reached.commits)
 	case err != nil:
 		return err
-	case reached.commits < seen.commits:
-		return fmt.Errorf("%d acknowledged commits are missing: the store ends at commit %d, and %s has seen commit %d; %s",
-			seen.commits-reached.commits, reached.commits, w.name, seen.commits, hint)
-	case reached.changes < seen.changes:
-		return fmt.Errorf("%d acknowledged changes are missing: the store holds %d, and %s has seen %d; %s",
-			seen.changes-reached.changes, reached.changes, w.name, seen.changes, hint)
+	case reached.commits < seen.reached.commits:
+		return fmt.Errorf("%d acknowledged commits are missing: the store ends at commit %d, and %s has seen commit %d",
+			seen.reached.commits-reached.commits, reached.commits, w.name, seen.reached.commits)
+	case reached.changes < seen.reached.changes:
+		return fmt.Errorf("%d acknowledged changes are missing: the store counts %d, and %s has seen %d",
+			seen.reached.changes-reached.changes, reached.changes, w.name, seen.reached.changes)
+	case exists:
+		if err := checkManifest(w.fs, w.database, seen.manifest); err != nil {
+			return fmt.Errorf("acknowledged commits may be missing: %w", err)
+		}
 	}
 	return nil
 }
 
 // open writes the file anew for a database that has come to reached, and keeps it open.
 func (w *witness) open(reached position) error {
-	if err := writeFile(w.fs, w.name, encodeWitness(reached)); err != nil {
-		return err
-	}
-	file, err := w.fs.OpenReadWrite(w.name, vfs.WriteCategoryUnspecified)
+	m, err := readManifest(w.fs, w.database, manifest{})
 	if err != nil {
 		return err
 	}
-	w.file, w.reached, w.written = file, reached, reached
-	w.dirty = make(chan struct{}, 1)
-	return nil
+	w.reached, w.written = reached, testimony{reached, m}
+	if err := writeFile(w.fs, w.name, w.written.encode()); err != nil {
+		return err
+	}
+	w.file, err = w.fs.OpenReadWrite(w.name, vfs.WriteCategoryUnspecified)
+	return err
 }
 
 // advance notes that the database is durable up to p.
@@ -111,8 +144,20 @@ func (w *witness) advance(p position) {
 	w.mu.Lock()
 	w.reached = p
 	w.mu.Unlock()
+	w.signal()
+}
+
+// touch notes that the MANIFEST has changed.
+func (w *witness) touch() {
+	w.mu.Lock()
+	w.tables = true
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *witness) signal() {
 	select {
-	case w.dirty <- struct{}{}:
+	case w.wake <- struct{}{}:
 	default:
 	}
 }
@@ -126,19 +171,14 @@ func (w *witness) durable() position {
 
 // run writes the file behind the commits until ctx ends. There is no timer while nothing is committed.
 func (w *witness) run(ctx context.Context, f *failure) {
-	timer := time.NewTimer(witnessPause)
-	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.dirty:
+		case <-w.wake:
 		}
-		timer.Reset(witnessPause)
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, witnessPause) {
 			return
-		case <-timer.C:
 		}
 		if err := w.write(); err != nil {
 			f.fail(fmt.Errorf("witness: %w", err))
@@ -149,24 +189,38 @@ func (w *witness) run(ctx context.Context, f *failure) {
 
 // write brings the file up to date. It is called by one goroutine at a time.
 func (w *witness) write() error {
-	p := w.durable()
-	if p == w.written {
+	w.mu.Lock()
+	now := testimony{w.reached, w.written.manifest}
+	tables := w.tables
+	w.tables = false
+	w.mu.Unlock()
+	if tables {
+		m, err := readManifest(w.fs, w.database, now.manifest)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			w.touch() // Pebble has just begun another one
+		case err != nil:
+			return err
+		default:
+			now.manifest = m
+		}
+	}
+	if now == w.written {
 		return nil
 	}
-	if _, err := w.file.WriteAt(encodeWitness(p), 0); err != nil {
+	if _, err := w.file.WriteAt(now.encode(), 0); err != nil {
 		return err
 	}
 	if err := w.file.SyncData(); err != nil {
 		return err
 	}
-	w.written = p
+	w.written = now
 	return nil
 }
 
 // close writes the last word, after the database was closed at p.
 func (w *witness) close(p position) error {
-	w.mu.Lock()
-	w.reached = p
-	w.mu.Unlock()
+	w.advance(p)
+	w.touch()
 	return errors.Join(w.write(), w.file.Close())
 }
