@@ -34,16 +34,19 @@ func (x *exchange) readBody() ([]byte, error) {
 		length = x.opts.BodyMax
 		reader = http.MaxBytesReader(x.w, x.r.Body, length)
 	}
+	// The deadline stays when the body is refused, for net/http then still reads a part of it before it answers.
+	// Deadlines are not supported by every writer, such as those of tests; then there are none.
+	control := http.NewResponseController(x.w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
 	if !x.bodies.take(length) {
 		return nil, tooBusy()
 	}
 	x.held = length
 
-	control := http.NewResponseController(x.w)
-	// Deadlines are not supported by every writer, such as those of tests; then there are none.
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
 	body, err := readAll(reader, x.r.ContentLength)
-	_ = control.SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
+	}
 	x.bodyIn = int64(len(body))
 	x.bodies.give(x.held - x.bodyIn) // a long poll must not hold on to what a chunked body might have needed
 	x.held = x.bodyIn
