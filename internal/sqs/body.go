@@ -22,6 +22,20 @@ const (
 	bodyGrowFrom = 1 << 20
 )
 
+// limitBodyTime gives the client time to send its body. The deadline stays when the request is refused before
+// that is read, for net/http then still waits for a part of it.
+func (x *exchange) limitBodyTime() {
+	length := x.r.ContentLength
+	if length == 0 {
+		return
+	}
+	if length < 0 || length > x.opts.BodyMax {
+		length = x.opts.BodyMax
+	}
+	// Deadlines are not supported by every writer, such as those of tests; then there are none.
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
+}
+
 // readBody reads the request's body into memory of its own, which messages may keep parts of.
 func (x *exchange) readBody() ([]byte, error) {
 	length, reader := x.r.ContentLength, io.Reader(x.r.Body)
@@ -34,10 +48,6 @@ func (x *exchange) readBody() ([]byte, error) {
 		length = x.opts.BodyMax
 		reader = http.MaxBytesReader(x.w, x.r.Body, length)
 	}
-	// The deadline stays when the body is refused, for net/http then still reads a part of it before it answers.
-	// Deadlines are not supported by every writer, such as those of tests; then there are none.
-	control := http.NewResponseController(x.w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
 	if !x.bodies.take(length) {
 		return nil, tooBusy()
 	}
@@ -45,7 +55,7 @@ func (x *exchange) readBody() ([]byte, error) {
 
 	body, err := readAll(reader, x.r.ContentLength)
 	if err == nil {
-		_ = control.SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
 	}
 	x.bodyIn = int64(len(body))
 	x.bodies.give(x.held - x.bodyIn) // a long poll must not hold on to what a chunked body might have needed
