@@ -30,6 +30,8 @@ const (
 type Client struct {
 	*Kit
 	Protocol Protocol
+	// Sign, unless it is nil, changes each request just before it is sent: it signs it.
+	Sign func(*http.Request) error
 }
 
 // Response is an answer of either protocol.
@@ -55,6 +57,9 @@ func (c *Client) Call(action string, in Map) Response {
 func (c *Client) CallContext(ctx context.Context, action string, in Map) Response {
 	c.t.Helper()
 	r, err := c.Request(ctx, action, in)
+	if err == nil && c.Sign != nil {
+		err = c.Sign(r)
+	}
 	if err != nil {
 		c.t.Errorf("%s %v: write the request: %v", action, in, err)
 		return Response{}

@@ -9,10 +9,11 @@ import (
 	"slices"
 )
 
-// Map and List are requests and answers in the shape of the JSON protocol. Blobs are []byte in requests and
-// base64 text in answers; numbers are json.Number in answers.
 type (
-	Map  = map[string]any
+	// Map is a structure or map of a request or an answer, in the shape of the JSON protocol. Blobs are []byte
+	// in requests and base64 text in answers; numbers are json.Number in answers.
+	Map = map[string]any
+	// List is a list in a Map.
 	List = []any
 )
 

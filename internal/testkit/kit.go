@@ -95,20 +95,16 @@ func (k *Kit) start() {
 	}
 	k.store, k.broker = store, b
 	k.network = newNetwork()
-	k.server = &http.Server{
-		Handler: sqs.New(sqs.Options{
-			Service:        service,
-			Authenticate:   k.opts.Authenticate,
-			Account:        Account,
-			Region:         Region,
-			PublicURL:      k.opts.PublicURL,
-			TrustedProxies: k.opts.TrustedProxies,
-			Logger:         logger,
-		}),
-		ErrorLog:          slog.NewLogLogger(k.logs, slog.LevelError),
-		MaxHeaderBytes:    16 << 10,
-		ReadHeaderTimeout: 5 * time.Second,
-	}
+	handler := sqs.New(sqs.Options{
+		Service:        service,
+		Authenticate:   k.opts.Authenticate,
+		Account:        Account,
+		Region:         Region,
+		PublicURL:      k.opts.PublicURL,
+		TrustedProxies: k.opts.TrustedProxies,
+		Logger:         logger,
+	})
+	k.server = sqs.NewServer(handler, sqs.ServerOptions{Logger: logger})
 	k.client = &http.Client{Transport: &http.Transport{DialContext: k.network.dial, MaxIdleConnsPerHost: 2048}}
 	go k.server.Serve(k.network)
 }

@@ -1,4 +1,3 @@
 package conformance
 
-func authRows() []row    { return nil }
-func hostileRows() []row { return nil }
+func authRows() []row { return nil }
