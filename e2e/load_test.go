@@ -20,7 +20,7 @@ type load struct {
 	client   *sqs.Client
 	url      string
 	next     atomic.Int64   // number of the next message to send
-	received []atomic.Uint8 // by number: how often
+	received []atomic.Uint32 // by number: how often
 	deleted  atomic.Int64
 	deadline time.Time
 
@@ -37,7 +37,7 @@ func TestLoadEndsWithExactCounts(t *testing.T) {
 	l := &load{
 		client:   client,
 		url:      createQueue(t, client, "load", "VisibilityTimeout", "3600"),
-		received: make([]atomic.Uint8, total),
+		received: make([]atomic.Uint32, total),
 		deadline: time.Now().Add(patience + time.Duration(total)*time.Millisecond),
 	}
 	tr := &tour{client: client}
