@@ -38,7 +38,7 @@ func sameKeys(t *testing.T, k *Keys) *Keys {
 
 // lookAlways gives a watch a clock that jumps ahead.
 func lookAlways(w *watch) {
-	var now time.Time
+	now := time.Unix(1000, 0)
 	w.now = func() time.Time {
 		now = now.Add(checkEvery)
 		return now
