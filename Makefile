@@ -64,7 +64,7 @@ interop: ## install real clients into a scratch folder and run each against the 
 
 .PHONY: torture
 torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
-	FOREBAY_CRASH_POINTS=$(POINTS) $(GO) test -count=1 -timeout 60m -v -run Crash ./internal/pebblestore/... ./internal/broker/...
+	$(GO) test -count=1 -timeout 60m -v -run 'PowerCut' ./internal/pebblestore -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
 
 .PHONY: verify

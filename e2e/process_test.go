@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
@@ -174,6 +175,7 @@ func (p *process) client() *sqs.Client {
 		Region:       env["AWS_REGION"],
 		Credentials:  key,
 		Retryer:      aws.NopRetryer{},
+		HTTPClient:   awshttp.NewBuildableClient().WithTimeout(patience),
 	})
 }
 

@@ -19,8 +19,8 @@ type rule struct {
 var rules = []rule{
 	{pkg: "internal/queue",
 		why: "the core is pure: what a queue is does not depend on how it is stored, served or tested"},
-	{pkg: "internal/sigv4",
-		why: "signatures are arithmetic on a request; who the key belongs to is somebody else's question"},
+	{pkg: "internal/sigv4", imports: []string{"internal/queue"},
+		why: "signatures are arithmetic on a request; of the queues it knows the error codes alone"},
 	{pkg: "internal/config", modules: []string{"github.com/pelletier/go-toml/v2"},
 		why: "a file's keys are texts and numbers; cmd turns them into each package's own Options"},
 	{pkg: "internal/history",

@@ -59,11 +59,12 @@ type message struct {
 
 // Log collects a history. The zero value is ready; all methods are safe for concurrent use.
 type Log struct {
-	mu         sync.Mutex
-	messages   map[string]*message
-	acked      map[string]string // group → highest sequence number acknowledged for a new key
-	delivered  map[string]string // group → sequence number of the latest first delivery
-	violations []Violation
+	mu          sync.Mutex
+	outstanding int
+	messages    map[string]*message
+	acked       map[string]string // group → highest sequence number acknowledged for a new key
+	delivered   map[string]string // group → sequence number of the latest first delivery
+	violations  []Violation
 }
 
 // Attempt records that a send of key begins. A key is attempted again only with the same deduplication id. group
@@ -95,6 +96,9 @@ func (l *Log) Acked(key, id, sequence string) {
 			l.violate(Unordered, key, fmt.Sprintf("acknowledged as %s in group %s, after %s", sequence, m.group, last))
 		}
 		l.acked[m.group] = sequence
+	}
+	if !m.acked && m.deletedAt.IsZero() {
+		l.outstanding++
 	}
 	m.acked = true
 }
@@ -133,8 +137,12 @@ func (l *Log) Deleted(key string, at time.Time) {
 		l.violate(Invented, key, "deleted but never sent")
 		return
 	}
-	if m.deletedAt.IsZero() {
-		m.deletedAt = at
+	if !m.deletedAt.IsZero() {
+		return
+	}
+	m.deletedAt = at
+	if m.acked {
+		l.outstanding--
 	}
 }
 
@@ -142,13 +150,7 @@ func (l *Log) Deleted(key string, at time.Time) {
 func (l *Log) Outstanding() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := 0
-	for _, m := range l.messages {
-		if m.acked && m.deletedAt.IsZero() {
-			n++
-		}
-	}
-	return n
+	return l.outstanding
 }
 
 // Report sums up. Call it when the queue has been drained: what was acknowledged and not received by then is lost.

@@ -12,16 +12,21 @@ var epoch = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 func at(seconds int) time.Time { return epoch.Add(time.Duration(seconds) * time.Second) }
 
-func TestAHistoryIsJudged(t *testing.T) {
-	send := func(l *Log, key, group, id, sequence string) {
-		l.Attempt(key, group)
-		l.Acked(key, id, sequence)
-	}
-	tests := []struct {
-		name string
-		play func(l *Log)
-		want []Kind
-	}{
+// send plays a send and its answer.
+func send(l *Log, key, group, id, sequence string) {
+	l.Attempt(key, group)
+	l.Acked(key, id, sequence)
+}
+
+// play is a history and the violations in it.
+type play struct {
+	name string
+	play func(l *Log)
+	want []Kind
+}
+
+func TestAStandardQueueIsJudged(t *testing.T) {
+	judge(t, []play{
 		{"nothing happened", func(*Log) {}, nil},
 		{"sent, received, deleted", func(l *Log) {
 			send(l, "a", "", "1", "")
@@ -60,6 +65,11 @@ func TestAHistoryIsJudged(t *testing.T) {
 			l.Received(Delivery{Key: "a", ID: "1", Called: at(1)})
 			l.Received(Delivery{Key: "a", ID: "2", Called: at(1)})
 		}, []Kind{Doubled}},
+	})
+}
+
+func TestAFIFOQueueIsJudged(t *testing.T) {
+	judge(t, []play{
 		{"a retried FIFO send keeps its number", func(l *Log) {
 			send(l, "a", "g", "1", "10")
 			send(l, "b", "g", "2", "11")
@@ -91,8 +101,11 @@ func TestAHistoryIsJudged(t *testing.T) {
 			send(l, "b", "g", "2", "99")
 			l.Received(Delivery{Key: "b", ID: "2", Sequence: "99", Called: at(3)})
 		}, []Kind{Unordered, Unordered}},
-	}
-	for _, test := range tests {
+	})
+}
+
+func judge(t *testing.T, plays []play) {
+	for _, test := range plays {
 		t.Run(test.name, func(t *testing.T) {
 			var l Log
 			test.play(&l)
@@ -118,10 +131,12 @@ func TestAReportCounts(t *testing.T) {
 	l.Received(Delivery{Key: "b", ID: "2", Called: at(1)})
 	l.Received(Delivery{Key: "b", ID: "2", Called: at(5)})
 	l.Deleted("a", at(2))
+	l.Deleted("a", at(3))
+	l.Deleted("c", at(3))
 	if got := l.Outstanding(); got != 1 {
 		t.Errorf("Outstanding() = %d, want 1", got)
 	}
-	want := Report{Attempted: 3, Acked: 2, Received: 2, Redelivered: 1, Deleted: 1}
+	want := Report{Attempted: 3, Acked: 2, Received: 2, Redelivered: 1, Deleted: 2}
 	if diff := cmp.Diff(want, l.Report()); diff != "" {
 		t.Errorf("Report() (-want +got):\n%s", diff)
 	}
