@@ -43,15 +43,9 @@ func NewAttributes(fifo bool) Attributes {
 	}
 }
 
-// readOnly are the names that GetQueueAttributes knows besides those of the settings.
-var readOnly = [...]string{
-	"All", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed", "ApproximateNumberOfMessagesNotVisible",
-	"CreatedTimestamp", "LastModifiedTimestamp", "QueueArn",
-}
-
 // KnownAttribute says whether GetQueueAttributes takes name, whichever type the queue has.
 func KnownAttribute(name string) bool {
-	return findSetting(name) != nil || slices.Contains(readOnly[:], name)
+	return name == "All" || findSetting(name) != nil || slices.Contains(readOnlyAttributes[:], name)
 }
 
 // Apply sets attributes from their texts: all of them, or none when it returns an error. Which error does not

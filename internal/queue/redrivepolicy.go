@@ -3,7 +3,6 @@ package queue
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -50,32 +49,6 @@ func parseRedrivePolicy(text string) (*RedrivePolicy, error) {
 		return refuse("Only SQS queues are valid resources for deadLetterTargetArn.")
 	}
 	return &RedrivePolicy{TargetARN: arn, MaxReceives: uint32(n)}, nil
-}
-
-// Target returns the name of the dead-letter queue, or the error of a target that cannot be a queue of a
-// server in realm. Whether there is such a queue, and of which type, is for the caller to find out; see
-// [RedrivePolicy.Refuse].
-func (p *RedrivePolicy) Target(realm Realm) (name string, err error) {
-	_, _, region, account, name, _ := ParseARN(p.TargetARN)
-	if account != realm.Account {
-		return "", p.Refuse("Dead-letter target owner should be same as the source.")
-	}
-	if region != realm.Region {
-		return "", p.Refuse(ReasonNoTarget)
-	}
-	return name, nil
-}
-
-// Reasons for which only a catalog of queues can refuse a RedrivePolicy.
-const (
-	ReasonNoTarget     = "Dead letter target does not exist."
-	ReasonTargetType   = "Dead-letter queue must be same type of queue as the source.."
-	ReasonNotPermitted = "Dead-letter queue does not permit this queue as a source; see its RedriveAllowPolicy."
-)
-
-// Refuse returns the error for a policy that is well-formed and still cannot be set.
-func (p *RedrivePolicy) Refuse(reason string) *Error {
-	return invalidValue(p.String(), "RedrivePolicy", reason)
 }
 
 // String returns the policy as compact JSON with the count as a number, "" for nil.
@@ -136,13 +109,6 @@ func parseRedriveAllowPolicy(text string) (*RedriveAllowPolicy, error) {
 		return refuse(fmt.Sprintf(". The maximum number of source queue ARNs you can specify is %d.", AllowSourcesMax))
 	}
 	return &RedriveAllowPolicy{Permission: permission, SourceARNs: sources}, nil
-}
-
-// Allows says whether the queue with this ARN may use the policy's queue as its dead-letter queue. A nil
-// policy allows everybody.
-func (p *RedriveAllowPolicy) Allows(sourceARN string) bool {
-	return p == nil || p.Permission == redriveAllowAll ||
-		p.Permission == redriveByQueue && slices.Contains(p.SourceARNs, sourceARN)
 }
 
 // String returns the policy as compact JSON, "" for nil.

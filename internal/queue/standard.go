@@ -57,6 +57,9 @@ func (f *fair) detach(e *entry) {
 // show makes e deliverable. Where it stands follows from its sequence number, so early does not matter.
 func (f *fair) show(e *entry, early bool) {
 	t := e.tenant
+	if t.ready.has(e) {
+		return
+	}
 	t.ready.push(e, int64(e.seq))
 	f.ready++
 	if t.turn.in == nil {

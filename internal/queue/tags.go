@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// CheckTags says why a queue called queueName cannot have tags, or nil. No tags at all are fine.
-func CheckTags(tags map[string]string, queueName string) error {
+// checkTags says why a queue called queueName cannot have tags, or nil. No tags at all are fine.
+func checkTags(tags map[string]string, queueName string) error {
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if n := utf8.RuneCountInString(key); n < 1 || n > TagKeyLenMax {
 			return Errorf(CodeInvalidParameterValue, "Tag keys must be between 1 and %d characters in length.", TagKeyLenMax)
@@ -34,7 +34,7 @@ func MergeTags(present, add map[string]string, queueName string) (map[string]str
 	merged := make(map[string]string, len(present)+min(len(add), TagsMax+1))
 	maps.Copy(merged, present)
 	maps.Copy(merged, add)
-	if err := CheckTags(merged, queueName); err != nil {
+	if err := checkTags(merged, queueName); err != nil {
 		return nil, err
 	}
 	return merged, nil

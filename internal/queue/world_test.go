@@ -17,8 +17,10 @@ type world struct {
 	by      Caller
 	refills []Refill // held back while slow is set
 	slow    bool
-	lazy    [][]Record // steps that a power cut would undo
-	cut     bool       // there was a power cut
+	read    []*Refilled // what was read for refills and not brought yet, while slow is set
+	lazy    [][]Record  // steps that a power cut would undo
+	cut     bool        // there was a power cut
+	onSync  func()      // told when all steps before the present one are durable
 }
 
 // disk is what the records amount to.
@@ -89,6 +91,21 @@ func (w *world) refill() {
 	}
 }
 
+// readAhead reads for the refills that are held back; bring steps what was read, perhaps long after.
+func (w *world) readAhead() {
+	for _, r := range w.refills {
+		w.read = append(w.read, w.scan(r))
+	}
+	w.refills = nil
+}
+
+func (w *world) bring() {
+	for _, answer := range w.read {
+		w.mustStep(answer)
+	}
+	w.read = nil
+}
+
 func (w *world) scan(r Refill) *Refilled {
 	answer := &Refilled{Refill: r, End: true}
 	q := w.disk.queues[r.Queue]
@@ -111,7 +128,10 @@ func (w *world) scan(r Refill) *Refilled {
 // advance lets time pass, stepping Tick whenever the catalog asks for it.
 func (w *world) advance(d time.Duration) {
 	end := w.now.Add(d)
-	for {
+	for ticks := 0; ; ticks++ {
+		if ticks > 100_000 {
+			w.t.Fatalf("the clock stands still: Tick asks for another one at %v", w.now)
+		}
 		at, ok := w.c.NextDeadline()
 		if !ok || at.After(end) {
 			break
@@ -127,15 +147,20 @@ func (w *world) advance(d time.Duration) {
 // powerCut restarts without what was not synced.
 func (w *world) powerCut() {
 	w.lazy, w.cut = nil, true
-	w.restart()
+	w.rebuild()
 }
 
-// restart builds a new catalog from the disk.
+// restart stops in order and starts again.
 func (w *world) restart() {
 	w.sync()
+	w.rebuild()
+}
+
+// rebuild makes a new catalog from the disk.
+func (w *world) rebuild() {
 	w.opts.Epoch++
 	w.c = NewCatalog(w.opts)
-	w.refills = nil
+	w.refills, w.read = nil, nil
 	for _, id := range slices.Sorted(maps.Keys(w.disk.queues)) {
 		w.restore(id, w.disk.queues[id])
 	}
@@ -180,6 +205,9 @@ func (w *world) sync() {
 		w.keep(records)
 	}
 	w.lazy = nil
+	if w.onSync != nil {
+		w.onSync()
+	}
 }
 
 func (w *world) keep(records []Record) {

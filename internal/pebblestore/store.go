@@ -1,0 +1,301 @@
+// Package pebblestore keeps queues in a folder on disk: it is the broker's Store on Pebble, an embedded
+// log-structured database.
+//
+// What is acknowledged is synced; a failed write or sync ends the process; a store that has lost what it once
+// had is not opened (see witness.go); a disk that fills up is noticed before it is full (see space.go).
+// keys.go draws what is stored, folder.go the files.
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/queue"
+)
+
+// ErrClosed is returned by every method after Close.
+var ErrClosed = errors.New("the store is closed")
+
+// errReadOnly is returned by Commit of a store that was opened to be looked at.
+var errReadOnly = errors.New("the store is open read-only")
+
+// Store is a broker.Store in a folder. Open makes one.
+type Store struct {
+	opts     Options
+	fs       vfs.FS // of the folder's own files
+	dir      string
+	lock     io.Closer
+	db       *pebble.DB
+	failure  *failure
+	commits  *committer
+	witness  *witness
+	space    *spaceWatch
+	counts   counts
+	recovery time.Duration
+
+	cancel context.CancelFunc // ends the background goroutines
+	wg     sync.WaitGroup     // of them
+
+	mu     sync.Mutex
+	closed bool
+	users  sync.WaitGroup // methods that use db; added to under mu while not closed
+}
+
+var _ broker.Store = (*Store)(nil)
+
+// counts are numbers that Metrics returns.
+type counts struct {
+	backgroundErrors, writeStalls, slowDisk atomic.Int64
+}
+
+// Open opens the store in the folder dir and creates both when dir is missing or empty. It fails with a text for
+// the user when dir is something else, is in use by another process, was written by a newer version, or has
+// lost what was committed (Options.AcceptLoss).
+func Open(dir string, opts Options) (*Store, error) {
+	began := time.Now()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{opts: opts.withDefaults(), fs: opts.FS, dir: dir, failure: newFailure()}
+	if s.fs == nil {
+		s.fs = vfs.Default
+	}
+	lock, err := openFolder(s.fs, dir, opts.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	s.lock = lock
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.lock.Close())
+	}
+	s.recovery = time.Since(began)
+	return s, nil
+}
+
+// open does what needs the lock of the folder.
+func (s *Store) open() error {
+	s.space = newSpaceWatch(s.fs, s.dir, &s.opts)
+	s.witness = &witness{
+		fs: s.fs, name: s.path(witnessName), database: s.path(storeName), wake: make(chan struct{}, 1),
+	}
+	reached, err := s.openDatabase()
+	if err != nil {
+		return err
+	}
+	large, err := s.largeQueues()
+	if err == nil && !s.opts.ReadOnly {
+		err = s.witness.open(reached)
+	}
+	if err == nil {
+		s.commits = newCommitter(s.db, s.failure, &s.opts, reached, large)
+		s.commits.synced = s.witness.advance
+		s.commits.wrote = s.space.wrote
+		err = s.failure.arm(s.commits.wake, s.opts.Fatal)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("data folder %s: %w", s.dir, err), s.closeDatabase())
+	}
+	s.start()
+	return nil
+}
+
+// start begins the background work.
+func (s *Store) start() {
+	s.commits.start()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	if s.opts.ReadOnly {
+		s.commits.refuseAll(errReadOnly)
+		return
+	}
+	s.space.makeBallast()
+	s.wg.Go(func() { s.space.run(ctx) })
+	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	if s.opts.ScrubEvery > 0 {
+		s.wg.Go(func() { s.scrubLoop(ctx) })
+	}
+}
+
+// openDatabase opens or creates the database and returns how far it has come.
+func (s *Store) openDatabase() (position, error) {
+	exists := false
+	if _, err := s.fs.Stat(s.path(storeName)); err == nil {
+		desc, err := pebble.Peek(s.path(storeName), s.fs)
+		if err != nil {
+			return position{}, fmt.Errorf("data folder %s: %w", s.dir, err)
+		}
+		exists = desc.Exists
+	}
+	// Opening for writing replaces logs and removes files that seem unused. So look first: a store that has
+	// lost something must stay as it is for whoever wants to repair it.
+	if !s.opts.AcceptLoss {
+		var reached position
+		if exists {
+			var err error
+			if reached, err = s.openPebble(true); err != nil {
+				return position{}, err
+			}
+		}
+		err := s.witness.check(reached, exists)
+		if err != nil || s.opts.ReadOnly && exists {
+			return reached, s.refuse(err, exists)
+		}
+		if exists {
+			if err := s.closeDatabase(); err != nil {
+				return position{}, err
+			}
+		}
+	}
+	if !exists {
+		if s.opts.ReadOnly {
+			return position{}, fmt.Errorf("data folder %s holds no store", s.dir)
+		}
+		// The first log of a new database is in an old format that hides damage. Close and open again.
+		if _, err := s.openPebble(false); err != nil {
+			return position{}, err
+		}
+		if err := s.closeDatabase(); err != nil {
+			return position{}, err
+		}
+	}
+	return s.openPebble(s.opts.ReadOnly)
+}
+
+// refuse closes what was opened to look at when err says that it must not be used.
+func (s *Store) refuse(err error, opened bool) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("data folder %s: %w", s.dir, err)
+	if opened {
+		err = errors.Join(err, s.closeDatabase())
+	}
+	return err
+}
+
+// openPebble sets s.db and returns how far it has come.
+func (s *Store) openPebble(readOnly bool) (position, error) {
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("%v", p)
+			}
+			opened <- r
+		}()
+		r.db, r.err = pebble.Open(s.path(storeName), s.pebbleOptions(readOnly))
+	}()
+	// Pebble may also report damage through its logger, which then never returns.
+	var r result
+	select {
+	case r = <-opened:
+	case <-s.failure.done:
+		r.err = s.failure.err
+	}
+	if r.err != nil {
+		return position{}, fmt.Errorf("data folder %s: cannot open the store: %w", s.dir, r.err)
+	}
+	s.db = r.db
+	reached, err := s.readPosition()
+	if err != nil {
+		return position{}, errors.Join(fmt.Errorf("data folder %s: %w", s.dir, err), s.closeDatabase())
+	}
+	return reached, nil
+}
+
+func (s *Store) closeDatabase() error {
+	if s.failure.failed() {
+		return nil // its locks may be held for ever
+	}
+	return s.db.Close()
+}
+
+func (s *Store) readPosition() (position, error) {
+	value, closer, err := s.db.Get([]byte{kindPosition})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return position{}, nil
+	}
+	if err != nil {
+		return position{}, err
+	}
+	reached, err := parsePosition(value)
+	return reached, errors.Join(err, closer.Close())
+}
+
+// largeQueues returns the queues that have ever held a large message.
+func (s *Store) largeQueues() (map[queue.ID]struct{}, error) {
+	large := make(map[queue.ID]struct{})
+	err := s.visit([]byte{kindLarge}, []byte{kindLarge + 1}, func(key, _ []byte) error {
+		q, err := keyQueue(key)
+		large[q] = struct{}{}
+		return err
+	})
+	return large, err
+}
+
+// Commit implements broker.Store.
+func (s *Store) Commit(b *broker.Batch, done func(error)) {
+	s.commits.add(request{b, done})
+}
+
+// Space implements broker.Store.
+func (s *Store) Space() broker.Space { return s.space.get() }
+
+// Close implements broker.Store. After a failure it returns the error of the failure.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.commits.close()
+	s.users.Wait()
+	s.wg.Wait()
+	if err := s.failure.check(); err != nil {
+		return errors.Join(err, s.lock.Close())
+	}
+	var errs []error
+	if !s.opts.ReadOnly {
+		// With nothing left in the log the next start has nothing to replay. Flush syncs what it writes.
+		errs = append(errs, s.db.LogData(nil, pebble.Sync), s.db.Flush())
+	}
+	errs = append(errs, s.closeDatabase())
+	if !s.opts.ReadOnly {
+		errs = append(errs, s.witness.close(s.commits.reached), s.copyManifest())
+	}
+	errs = append(errs, s.lock.Close())
+	return errors.Join(errs...)
+}
+
+// use keeps the database open until release is called.
+func (s *Store) use() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.users.Add(1)
+	return nil
+}
+
+func (s *Store) release() { s.users.Done() }
+
+// path is the name of one of the folder's files.
+func (s *Store) path(name string) string { return s.fs.PathJoin(s.dir, name) }
