@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/forebay-mq/forebay/internal/queue"
 )
@@ -30,17 +29,6 @@ type Options struct {
 
 	// CommandsMax bounds the commands that have been given and not taken up; zero: 4,096. A caller beyond waits.
 	CommandsMax int
-
-	// Observe is told what happens, for metrics.
-	Observe Hooks
-}
-
-// Hooks are called on hot paths, from several goroutines: they must be quick and must not call the broker. A nil
-// one is not called.
-type Hooks struct {
-	// Committed follows each batch that the store has taken: how many changes and bytes it had, and how long it
-	// took from being handed out to done.
-	Committed func(changes, bytes int, took time.Duration)
 }
 
 const (
@@ -51,10 +39,9 @@ const (
 
 // Broker runs the queues of one Store. It implements [queue.Service].
 type Broker struct {
-	store   Store
-	log     *slog.Logger
-	sealer  *queue.Sealer
-	observe Hooks
+	store  Store
+	log    *slog.Logger
+	sealer *queue.Sealer
 
 	commands chan *request // written by callers and readers, read by the owner's goroutine
 	requests sync.Pool     // of *request, to reuse
@@ -97,7 +84,7 @@ type reply struct {
 // start runs the owner of a catalog that is ready to step.
 func start(store Store, catalog *queue.Catalog, clock Clock, sealer *queue.Sealer, opts Options) *Broker {
 	b := &Broker{
-		store: store, log: opts.Logger, sealer: sealer, observe: opts.Observe,
+		store: store, log: opts.Logger, sealer: sealer,
 		commands:   make(chan *request, opts.CommandsMax),
 		readerSlot: make(chan struct{}, readersMax),
 		stop:       make(chan struct{}),

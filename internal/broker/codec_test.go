@@ -112,10 +112,12 @@ var (
 		Handle: "h", Status: queue.MoveRunning, SourceARN: "s", DestinationARN: "d", Rate: 3, Moved: 4, ToMove: 5, Started: 6,
 		FailureReason: "r",
 	}}
-	goldenState = queue.State{Visible: 1, Received: 2, First: 3, Receives: 4, Epoch: 5, Sent: 6, Size: 7, Delayed: true, GroupID: "g", Adopted: true}
-	goldenMark  = queue.Mark{Next: 1, Low: 2, Live: 3, Bytes: 4, Now: 5}
-	goldenSend  = queue.RememberedSend{Key: [16]byte{1}, ID: queue.MessageID{2}, Seq: 3, Sent: 4}
-	goldenMsg   = &queue.Message{
+	goldenState = queue.State{
+		Visible: 1, Received: 2, First: 3, Receives: 4, Epoch: 5, Sent: 6, Size: 7, Delayed: true, GroupID: "g", Adopted: true,
+	}
+	goldenMark = queue.Mark{Next: 1, Low: 2, Live: 3, Bytes: 4, Now: 5}
+	goldenSend = queue.RememberedSend{Key: [16]byte{1}, ID: queue.MessageID{2}, Seq: 3, Sent: 4}
+	goldenMsg  = &queue.Message{
 		ID: queue.MessageID{1}, Sent: 2, Due: 3, Body: []byte("body"), BodyMD5: queue.Digest{4},
 		Attributes:    []queue.MessageAttribute{{Name: "n", DataType: "String", Kind: queue.KindString, Value: []byte("v")}},
 		AttributesMD5: queue.Digest{5}, TraceHeader: "t", SenderID: "s", GroupID: "g", DeduplicationID: "d", SourceARN: "a",

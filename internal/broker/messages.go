@@ -7,7 +7,7 @@ import (
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
-// SendMessage sends one message. Its body is kept: the caller must not change it afterwards.
+// SendMessage sends one message. When it has been given to the owner it is sent, also when ctx ends.
 func (b *Broker) SendMessage(ctx context.Context, by queue.Caller, in *queue.SendMessageInput) (*queue.SendMessageOutput, error) {
 	entries := []queue.Prepared{queue.Prepare(by, "", &in.Draft)}
 	outcomes, err := b.send(ctx, &queue.Send{By: by, Queue: in.Queue, Entries: entries})
@@ -20,8 +20,7 @@ func (b *Broker) SendMessage(ctx context.Context, by queue.Caller, in *queue.Sen
 	return &queue.SendMessageOutput{Sent: outcomes[0].Sent}, nil
 }
 
-// SendMessageBatch sends messages that are accepted or refused one by one. Their bodies are kept: the caller must
-// not change them afterwards.
+// SendMessageBatch sends messages that are accepted or refused one by one.
 func (b *Broker) SendMessageBatch(
 	ctx context.Context, by queue.Caller, in *queue.SendMessageBatchInput,
 ) (*queue.SendMessageBatchOutput, error) {

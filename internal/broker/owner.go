@@ -27,8 +27,6 @@ type owner struct {
 
 	now      time.Time // of this round
 	round    *round    // what this round has led to so far
-	taken    int       // commands of this round
-	refused  bool      // a step of this round was refused
 	handed   uint64    // rounds handed to the store
 	ready    []queue.ID
 	todo     []queue.Command // the owner's own commands
@@ -70,10 +68,7 @@ func (o *owner) run() {
 			o.take(first)
 		}
 		o.takeMore()
-		if o.refused { // a refused step leaves what time alone has changed to the next one
-			o.refused = false
-			o.tick()
-		}
+		o.tick() // a refused step leaves to the next one what time alone has changed; marks must not run ahead of it
 		o.expire()
 		o.commit()
 		if ended(o.b.stop) && len(o.b.commands) == 0 && len(o.todo) == 0 {
@@ -109,19 +104,23 @@ func ended(c <-chan struct{}) bool {
 	}
 }
 
-// takeMore takes what else has arrived, up to the bounds of a round.
+// takeMore takes what else has arrived, up to the bounds of a round. Its own commands take turns with those of
+// others, so that a long move task holds nobody up.
 func (o *owner) takeMore() {
-	for o.taken = 1; o.taken < roundCommandsMax && o.round.batch.Size() < roundBytesMax; o.taken++ {
-		if len(o.todo) > 0 {
+	for taken := 1; taken < roundCommandsMax && o.round.batch.Size() < roundBytesMax; taken++ {
+		more := len(o.todo) > 0
+		if more {
 			cmd := o.todo[0]
 			o.todo = o.todo[1:]
 			o.carry(cmd)
-			continue
 		}
 		select {
 		case r := <-o.b.commands:
 			o.take(r)
+			more = true
 		default:
+		}
+		if !more {
 			return
 		}
 	}
@@ -159,18 +158,10 @@ func (o *owner) serve(r *request) {
 	o.answer(r, value, err)
 }
 
-// carry steps a command that no caller waits for. What it changed may be what a receive waits for.
+// carry steps a command that no caller waits for.
 func (o *owner) carry(cmd queue.Command) {
 	if _, err := o.step(cmd); err != nil {
 		o.b.log.Warn("a step of the server itself was refused", "command", fmt.Sprintf("%T", cmd), "error", err)
-	}
-	switch cmd := cmd.(type) {
-	case *queue.Refilled:
-		o.ready = append(o.ready, cmd.Refill.Queue)
-	case *queue.Arrive:
-		for i := range cmd.Departures {
-			o.ready = append(o.ready, cmd.Departures[i].Queue, cmd.Departures[i].To)
-		}
 	}
 	o.settle()
 }
@@ -179,7 +170,6 @@ func (o *owner) carry(cmd queue.Command) {
 func (o *owner) step(cmd queue.Command) (any, error) {
 	result, records, err := o.catalog.Step(o.now, cmd)
 	if err != nil {
-		o.refused = true
 		return nil, err
 	}
 	if len(records) > 0 {
@@ -253,9 +243,6 @@ func (o *owner) commit() {
 		}
 	}
 	r.batch.Lazy = !r.sync
-	if o.b.observe.Committed != nil {
-		r.start = time.Now()
-	}
 	o.handed++
 	o.round = o.b.rounds.Get().(*round)
 	o.b.store.Commit(&r.batch, r.done)

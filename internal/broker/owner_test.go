@@ -105,27 +105,36 @@ func TestOnlyReceivesAreLazy(t *testing.T) {
 }
 
 func TestCommandsThatArriveTogetherAreOneBatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Options{})
-		r.create("q")
-		r.send("q", "first")
-		resume := r.stall()
-		before := r.store.count()
-		received := background(func() { r.receive("q", 0) })
-		received()
-		sent := background(func() { r.send("q", "second") })
-		sent()
-		resume()
-		if !sent() || !received() {
-			t.Fatalf("the commands were not answered")
-		}
-		if n := r.store.count() - before; n != 1 {
-			t.Errorf("got %d batches, want 1", n)
-		}
-		if r.store.newest().lazy {
-			t.Errorf("a batch with a send in it was lazy")
-		}
-	})
+	send := func(r *rig) { r.send("q", "second") }
+	receive := func(r *rig) { r.receive("q", 0) }
+	for name, calls := range map[string][]func(*rig){
+		"a receive and a send": {receive, send},
+		"a send and a receive": {send, receive},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, Options{})
+				r.create("q")
+				r.send("q", "first")
+				resume := r.stall()
+				before := r.store.count()
+				first := background(func() { calls[0](r) })
+				first()
+				second := background(func() { calls[1](r) })
+				second()
+				resume()
+				if !first() || !second() {
+					t.Fatalf("the commands were not answered")
+				}
+				if n := r.store.count() - before; n != 1 {
+					t.Errorf("got %d batches, want 1", n)
+				}
+				if r.store.newest().lazy {
+					t.Errorf("a batch with a send in it was lazy")
+				}
+			})
+		})
+	}
 }
 
 func TestAcceptedSendOutlivesItsCaller(t *testing.T) {

@@ -111,7 +111,8 @@ func (r *rig) delete(name string, m queue.ReceivedMessage) {
 // attribute returns one attribute of a queue.
 func (r *rig) attribute(name, attribute string) string {
 	r.Helper()
-	out, err := r.GetQueueAttributes(r.Context(), owner0, &queue.GetQueueAttributesInput{Queue: ref(name), Names: []string{attribute}})
+	in := &queue.GetQueueAttributesInput{Queue: ref(name), Names: []string{attribute}}
+	out, err := r.GetQueueAttributes(r.Context(), owner0, in)
 	if err != nil {
 		r.Fatalf("attribute %s of %s: %v", attribute, name, err)
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/forebay-mq/forebay/internal/queue"
 )
@@ -18,7 +17,6 @@ type round struct {
 	sync    bool // the batch must be synced before anything is revealed
 	replies []answer
 	reads   []read
-	start   time.Time
 	done    func(error) // finish, made once
 }
 
@@ -42,9 +40,6 @@ func (r *round) finish(err error) {
 		return
 	}
 	b.durable.Add(1)
-	if b.observe.Committed != nil {
-		b.observe.Committed(r.batch.Len(), r.batch.Size(), time.Since(r.start))
-	}
 	r.reveal()
 	r.reset()
 	b.rounds.Put(r)

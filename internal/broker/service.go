@@ -69,7 +69,9 @@ func (b *Broker) UntagQueue(ctx context.Context, by queue.Caller, in *queue.Unta
 }
 
 // ListQueueTags tells the tags of a queue.
-func (b *Broker) ListQueueTags(ctx context.Context, by queue.Caller, in *queue.ListQueueTagsInput) (*queue.ListQueueTagsOutput, error) {
+func (b *Broker) ListQueueTags(
+	ctx context.Context, by queue.Caller, in *queue.ListQueueTagsInput,
+) (*queue.ListQueueTagsOutput, error) {
 	return control[queue.ListQueueTagsOutput](ctx, b, by, in)
 }
 

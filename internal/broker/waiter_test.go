@@ -167,6 +167,49 @@ func TestClientThatLeavesBeforeItIsServedTakesNoMessage(t *testing.T) {
 	})
 }
 
+func TestClientThatLeavesJustBeforeTheMessageTakesNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		r.create("q")
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := background(func() { r.ReceiveMessage(ctx, owner0, receiveInput("q", 20)) })
+		gone()
+		resume := r.stall()
+		sent := background(func() { r.send("q", "a") }) // is stepped before the owner is told that the client left
+		sent()
+		cancel()
+		resume()
+		if !gone() || !sent() {
+			t.Fatalf("the calls never returned")
+		}
+		if got := r.receive("q", 0); len(got) != 1 || got[0].Receives != 1 {
+			t.Errorf("got %+v, want one message on its first receive", got)
+		}
+	})
+}
+
+func TestShortPollWaitsForTheStoreAndNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		r.create("q")
+		r.send("q", "a")
+		r.restart() // the message is in the store only
+		resume := r.stall()
+		start := time.Now()
+		got := make(chan string, 2)
+		for range 2 {
+			go func() { got <- bodies(r.receive("q", 0)) }()
+		}
+		synctest.Wait()
+		resume()
+		answers := []string{<-got, <-got}
+		slices.Sort(answers)
+		if took := time.Since(start); took != 0 || !slices.Equal(answers, []string{"[]", "[a]"}) {
+			t.Errorf("got %q after %v, want the message for one of them and no time", answers, took)
+		}
+	})
+}
+
 func TestDrainAnswersWaitersWithNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})
@@ -184,6 +227,23 @@ func TestDrainAnswersWaitersWithNothing(t *testing.T) {
 		err := r.trySend("q", "a")
 		if e, ok := errors.AsType[*queue.Error](err); !ok || e.Code != queue.CodeUnavailable {
 			t.Errorf("send after Drain: got %v, want Unavailable", err)
+		}
+	})
+}
+
+func TestReceiveThatComesDuringDrainDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		r.create("q")
+		resume := r.stall()
+		drained := background(func() { r.ask((*owner).drain) })
+		drained()
+		polled := background(func() { r.receive("q", 20) })
+		polled()
+		start := time.Now()
+		resume()
+		if !polled() || time.Since(start) != 0 {
+			t.Errorf("a long poll that came during the drain was still waiting")
 		}
 	})
 }

@@ -344,6 +344,7 @@ func (c *Catalog) purgeQueue(by *Caller, in *PurgeQueueInput, now Millis) error 
 	}
 	q.empty()
 	c.used = append(c.used, q)
+	c.result.Ready = append(c.result.Ready, q.id) // receives that wait for a refill wait for nothing now
 	return nil
 }
 

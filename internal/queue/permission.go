@@ -64,7 +64,7 @@ func RemovePermission(policy, label string) (string, error) {
 	}
 	at := doc.find(label)
 	if at < 0 {
-		return "", invalidValue(label, "Label", "can't find label on existing policy.")
+		return "", invalidValue(label, "Label", "can't find label.")
 	}
 	doc.statements = slices.Delete(doc.statements, at, at+1)
 	if len(doc.statements) == 0 {

@@ -90,7 +90,7 @@ func TestRemovePermission(t *testing.T) {
 		{"SQS-PERM-05 the last", `{"Statement":[` + b + `]}`, "b", "", ""},
 		{"the only one, without a list", `{"Statement":` + b + `}`, "b", "", ""},
 		{"SQS-PERM-02 no policy", "", "a", "", "Value a for parameter Label is invalid. Reason: can't find label."},
-		{"SQS-PERM-02 no such label", `{"Statement":` + b + `}`, "a", "", "Value a for parameter Label is invalid. Reason: can't find label on existing policy."},
+		{"SQS-PERM-02 no such label", `{"Statement":` + b + `}`, "a", "", "Value a for parameter Label is invalid. Reason: can't find label."},
 		{"no label", `{"Statement":` + b + `}`, "", "", "The request must contain the parameter Label."},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -22,6 +22,20 @@ const (
 	bodyGrowFrom = 1 << 20
 )
 
+// limitBodyTime gives the client time to send its body. The deadline stays when the request is refused before
+// that is read, for net/http then still waits for a part of it.
+func (x *exchange) limitBodyTime() {
+	length := x.r.ContentLength
+	if length == 0 {
+		return
+	}
+	if length < 0 || length > x.opts.BodyMax {
+		length = x.opts.BodyMax
+	}
+	// Deadlines are not supported by every writer, such as those of tests; then there are none.
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
+}
+
 // readBody reads the request's body into memory of its own, which messages may keep parts of.
 func (x *exchange) readBody() ([]byte, error) {
 	length, reader := x.r.ContentLength, io.Reader(x.r.Body)
@@ -39,11 +53,10 @@ func (x *exchange) readBody() ([]byte, error) {
 	}
 	x.held = length
 
-	control := http.NewResponseController(x.w)
-	// Deadlines are not supported by every writer, such as those of tests; then there are none.
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
 	body, err := readAll(reader, x.r.ContentLength)
-	_ = control.SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
+	if err == nil {
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
+	}
 	x.bodyIn = int64(len(body))
 	x.bodies.give(x.held - x.bodyIn) // a long poll must not hold on to what a chunked body might have needed
 	x.held = x.bodyIn

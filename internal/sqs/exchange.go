@@ -42,6 +42,7 @@ type exchange struct {
 
 // serve answers the request, or tells why that cannot be.
 func (x *exchange) serve() error {
+	x.limitBodyTime()
 	if x.r.Method != http.MethodPost && x.r.Method != http.MethodGet {
 		return methodNotAllowed(x.r.Method)
 	}

@@ -52,9 +52,9 @@ func readAttributeValue(f fields) (queue.ValueKind, []byte) {
 	return queue.KindNone, nil
 }
 
-// writeAttributes writes the user attributes of a message.
-func writeAttributes(w *reply, list []queue.MessageAttribute) {
-	w.beginMap(messageAttributesMap())
+// writeAttributes writes the user attributes of a message as a map of that name.
+func writeAttributes(w *reply, n names, list []queue.MessageAttribute) {
+	w.beginMap(n)
 	for _, a := range list {
 		w.beginEntry(a.Name)
 		if a.Kind == queue.KindBinary {
@@ -68,9 +68,10 @@ func writeAttributes(w *reply, list []queue.MessageAttribute) {
 	w.endMap()
 }
 
-// writeSystemAttributes writes those of the system attributes in shown that the message has.
-func writeSystemAttributes(w *reply, m *queue.ReceivedMessage, shown queue.SystemAttributes) {
-	w.beginMap(attributesMap())
+// writeSystemAttributes writes those of the system attributes in shown that the message has, as a map of that
+// name.
+func writeSystemAttributes(w *reply, n names, m *queue.ReceivedMessage, shown queue.SystemAttributes) {
+	w.beginMap(n)
 	pair := func(which queue.SystemAttributes, name, value string) {
 		if shown&which != 0 && value != "" {
 			w.pair(name, value)

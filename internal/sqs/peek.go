@@ -94,8 +94,8 @@ func (x *exchange) appendPeeked(b []byte, out *queue.PeekOutput) []byte {
 		w.number("bytes", int64(p.Message.Size))
 		w.text("md5", p.Message.BodyMD5.String())
 		w.bytes("body", p.Message.Body)
-		writeSystemAttributes(w, &p.ReceivedMessage, peekAttributes(out.FIFO))
-		writeAttributes(w, p.Message.Attributes)
+		writeSystemAttributes(w, names{json: "systemAttributes"}, &p.ReceivedMessage, peekAttributes(out.FIFO))
+		writeAttributes(w, names{json: "messageAttributes"}, p.Message.Attributes)
 		w.endItem()
 	}
 	w.endList()

@@ -34,9 +34,9 @@ func writeReceiveMessage(w *reply, out *queue.ReceiveMessageOutput) {
 		w.text("ReceiptHandle", m.Receipt)
 		w.text("MD5OfBody", m.Message.BodyMD5.String())
 		w.bytes("Body", m.Message.Body)
-		writeSystemAttributes(w, m, m.Shown)
+		writeSystemAttributes(w, attributesMap(), m, m.Shown)
 		w.digest("MD5OfMessageAttributes", m.AttributesMD5)
-		writeAttributes(w, m.Attributes)
+		writeAttributes(w, messageAttributesMap(), m.Attributes)
 		w.endItem()
 	}
 	w.endList()

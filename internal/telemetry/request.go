@@ -45,29 +45,17 @@ func (m *Metrics) Answered(r Request) {
 	if r.Waited > 0 {
 		m.pollWait.Observe(r.Waited.Seconds())
 	}
-	if reason, ok := refusals[code]; ok {
-		m.refusals.WithLabelValues(reason).Inc()
+	if code == "AccessDenied" {
+		m.AuthFailure("denied")
 	}
 	if slices.Contains(limits, code) {
 		m.throttled.WithLabelValues(r.API, code).Inc()
 	}
 }
 
-// refusals are the error codes about who sent a request, and what to call the reason.
-var refusals = map[string]string{
-	"AccessDenied":                "denied",
-	"AccessDeniedException":       "denied",
-	"ExpiredToken":                "expired",
-	"IncompleteSignature":         "bad_signature",
-	"InvalidClientTokenId":        "unknown_key",
-	"InvalidSecurity":             "bad_signature",
-	"InvalidSignatureException":   "bad_signature",
-	"MissingAuthenticationToken":  "unknown_key",
-	"RequestExpired":              "skew",
-	"RequestTimeTooSkewed":        "skew",
-	"SignatureDoesNotMatch":       "bad_signature",
-	"UnrecognizedClientException": "unknown_key",
-}
+// AuthFailure counts a request that was refused for who sent it. Requests that are denied what they ask for are
+// counted by Answered.
+func (m *Metrics) AuthFailure(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 
 // limits are the error codes that say no for the amount of something.
 var limits = []string{"OverLimit", "RequestThrottled", "ServiceUnavailable", "Throttling", "ThrottlingException"}

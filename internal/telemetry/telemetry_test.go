@@ -97,7 +97,7 @@ func TestEveryPublishedNameIsThere(t *testing.T) {
 	m := NewMetrics(registry, Options{Version: "0.1.0", Source: queuesNamed("orders")})
 	defer m.Begin(APIQueue)()
 	m.Answered(Request{API: APIQueue, Operation: "ReceiveMessage", Waited: time.Second, Duration: time.Second})
-	m.Answered(Request{API: APIQueue, Operation: "SendMessage", Code: "InvalidClientTokenId"})
+	m.Answered(Request{API: APIQueue, Operation: "SendMessage", Code: "AccessDenied"})
 	m.Answered(Request{API: APIQueue, Operation: "SendMessage", Code: "OverLimit"})
 	m.Commit(time.Millisecond, 3)
 	m.Sync(time.Millisecond)
@@ -122,7 +122,7 @@ func TestEveryPublishedNameIsThere(t *testing.T) {
 func TestFigures(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry(), Options{Version: "0.1.0", Revision: "abc", Source: queuesNamed("a", "b.fifo")})
 	m.Answered(Request{API: APIQueue, Operation: "SendMessage", BodyIn: 10, BodyOut: 20})
-	m.Answered(Request{API: APIQueue, Operation: "ReceiveMessage", Code: "SignatureDoesNotMatch"})
+	m.Answered(Request{API: APIQueue, Operation: "ReceiveMessage", Code: "AccessDenied"})
 	m.Answered(Request{API: APIQueue, Operation: "<script>", Code: "InvalidAction"})
 	text := scrape(m, "")
 	for _, want := range []string{
@@ -138,7 +138,7 @@ func TestFigures(t *testing.T) {
 		`forebay_http_requests_total{api="sqs",code="ok",operation="SendMessage"} 1`,
 		`forebay_http_requests_total{api="sqs",code="InvalidAction",operation="other"} 1`,
 		`forebay_http_request_body_bytes_total{api="sqs"} 10`,
-		`forebay_auth_failures_total{reason="bad_signature"} 1`,
+		`forebay_auth_failures_total{reason="denied"} 1`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no line %q in:\n%s", want, text)
