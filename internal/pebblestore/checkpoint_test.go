@@ -26,10 +26,13 @@ func TestCheckpointWhileServing(t *testing.T) {
 					s.Commit(put(seq), func(err error) { done <- err })
 					if err := <-done; err != nil {
 						t.Error(err)
+						return
 					}
 					durable.Store(uint64(seq))
 				}
 			})
+			defer wg.Wait()
+			defer stop.Store(true)
 			for i := range 10 {
 				copied := dir + "/copy" + string(rune('0'+i))
 				least := durable.Load()
@@ -54,8 +57,6 @@ func TestCheckpointWhileServing(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			stop.Store(true)
-			wg.Wait()
 		})
 	}
 }

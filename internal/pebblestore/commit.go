@@ -55,8 +55,9 @@ type committer struct {
 	opts    *Options
 	synced  func(position)    // told how far the store is durable
 	wrote   func(bytes int64) // told how much was written
-	writer  writer            // used by write only
-	reached position          // used by write only
+	writer  writer            // used in turn
+	reached position          // used in turn
+	turn    chan struct{}     // holds an element while nobody writes
 	ended   chan struct{}     // closed when all before the end is answered
 
 	mu        sync.Mutex
@@ -75,7 +76,9 @@ type committer struct {
 }
 
 func newCommitter(db *pebble.DB, f *failure, opts *Options, reached position, large map[queue.ID]struct{}) *committer {
-	c := &committer{db: db, failure: f, opts: opts, reached: reached, ended: make(chan struct{})}
+	c := &committer{db: db, failure: f, opts: opts, reached: reached}
+	c.turn, c.ended = make(chan struct{}, 1), make(chan struct{})
+	c.turn <- struct{}{}
 	c.writer.large = large
 	c.work.L, c.groups.L, c.room.L = &c.mu, &c.mu, &c.mu
 	// Late requests are answered after everything that was taken.
@@ -145,12 +148,25 @@ func (c *committer) write() {
 		if g == nil {
 			return
 		}
+		<-c.turn
 		if err := c.apply(g); err != nil {
 			c.failure.fail(fmt.Errorf("commit: %w", err))
 			return
 		}
+		c.turn <- struct{}{}
 		close(g.written)
 	}
+}
+
+// still calls f with how far the store has come, while nothing is written. Commits wait meanwhile.
+func (c *committer) still(f func(reached position) error) error {
+	select {
+	case <-c.turn:
+	case <-c.failure.done:
+		return c.failure.err
+	}
+	defer func() { c.turn <- struct{}{} }()
+	return f(c.reached)
 }
 
 // take waits for requests and makes a group of them. It returns nil when there will be no more.

@@ -7,11 +7,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// guardFS makes an error of a commit log, or of a folder's sync, a failure of the store before Pebble hears of
-// it. Pebble would panic in places, with locks in a state that no deferred call survives. An error of a table is
-// Pebble's own: it tries again.
+// guardFS makes an error of a commit log, or of the sync of its folder, a failure of the store before Pebble
+// hears of it. Pebble would panic in places, with locks in a state that no deferred call survives. An error of
+// a table is Pebble's own: it tries again.
 type guardFS struct {
 	vfs.FS
+	dir     string // of the database; the logs of a checkpoint are elsewhere
 	failure *failure
 }
 
@@ -26,7 +27,7 @@ func (g guardFS) check(what, name string, err error) {
 
 // guard wraps the file if it is a commit log.
 func (g guardFS) guard(name string, f vfs.File, err error) (vfs.File, error) {
-	if filepath.Ext(name) != ".log" {
+	if filepath.Ext(name) != ".log" || g.PathDir(name) != g.dir {
 		return f, err
 	}
 	g.check("create", name, err)
@@ -48,8 +49,8 @@ func (g guardFS) ReuseForWrite(old, name string, category vfs.DiskWriteCategory)
 // OpenDir implements vfs.FS.
 func (g guardFS) OpenDir(name string) (vfs.File, error) {
 	f, err := g.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || name != g.dir {
+		return f, err
 	}
 	return guardFile{f, g, name}, nil
 }

@@ -112,7 +112,7 @@ func (s *Store) pebbleOptions(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
 		// The newest format notices a damaged log, the default one skips what follows the damage.
 		FormatMajorVersion: pebble.FormatNewest,
-		FS:                 guardFS{s.fs, s.failure},
+		FS:                 guardFS{s.fs, s.path(storeName), s.failure},
 		ReadOnly:           readOnly,
 		Logger:             &pebbleLogger{log: s.opts.Logger, failure: s.failure},
 		EventListener:      s.listener(),
