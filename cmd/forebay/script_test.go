@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,7 +15,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"forebay": main})
+	testscript.Main(m, map[string]func(){"forebay": main, "aws": fakeAWS})
+}
+
+// fakeAWS stands for the aws program of the user: it shows how it was called.
+func fakeAWS() {
+	if slices.Contains(os.Args, "--version") {
+		fmt.Println("aws-cli/1.45.11 Python/3.12.3 Linux/6.8.0 botocore/1.43.11")
+		return
+	}
+	fmt.Println("arguments:", strings.Join(os.Args[1:], " "))
+	fmt.Println("endpoint:", os.Getenv("AWS_ENDPOINT_URL_SQS"), "key:", os.Getenv("AWS_ACCESS_KEY_ID"), "region:", os.Getenv("AWS_REGION"))
+	if slices.Contains(os.Args, "fail") {
+		os.Exit(254)
+	}
 }
 
 // readyTimeout bounds the wait for a server; it is long because nobody waits for it but a broken test.
