@@ -74,7 +74,7 @@ run_javascript() { javascript && node --no-warnings "$scratch/js/client-sqs.mjs"
 run_sqs_consumer() { javascript && node --no-warnings "$scratch/js/sqs-consumer.mjs"; }
 run_java() {
   cp -r "$interop/java" "$scratch/java"
-  mvn -f "$scratch/java" --quiet --batch-mode -Dstyle.color=never compile exec:java
+  mvn -f "$scratch/java" --quiet --batch-mode compile exec:java
 }
 run_celery() { venv celery 'celery[sqs]' && "$scratch/celery/bin/python" "$interop/celery/smoke.py"; }
 run_go() { go test -count=1 -v -run '^TestTour$' ./e2e -endpoint "$AWS_ENDPOINT_URL_SQS" | "$interop/go.awk"; }
@@ -85,6 +85,7 @@ client() {
   local name=$1 log=$scratch/$1.log result=ok start=$SECONDS
   printf '\n=== %s\n' "$name"
   timeout --kill-after=10s 240s bash -c "set -euo pipefail; $2" >"$log" 2>&1 || result=FAILED
+  sed -i 's/\x1b\[[0-9;]*m//g' "$log" # colours that Maven writes whatever it is told
   cat "$log"
   local steps version protocol
   steps=$(grep -c '^ok ' "$log" || true)

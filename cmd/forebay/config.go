@@ -12,19 +12,38 @@ import (
 // settings are the flags of a command that reads the configuration of a server.
 type settings struct {
 	file  string
-	given map[string]*string // by flag name
+	given map[string]*settingFlag // by flag name
 }
+
+// settingFlag is the flag of a setting: text, which package config understands. It implements pflag.Value.
+type settingFlag struct {
+	text string
+	kind string // bool or string, for the help
+}
+
+// String returns the text.
+func (f *settingFlag) String() string { return f.text }
+
+// Set takes the text of the command line.
+func (f *settingFlag) Set(text string) error { f.text = text; return nil }
+
+// Type names the kind of value.
+func (f *settingFlag) Type() string { return f.kind }
 
 // settingsFlags gives cmd a flag for every setting.
 func settingsFlags(cmd *cobra.Command) *settings {
-	s := &settings{given: map[string]*string{}}
+	s := &settings{given: map[string]*settingFlag{}}
 	flags := cmd.Flags()
 	flags.StringVar(&s.file, "config", "", "configuration file (also FOREBAY_CONFIG)")
 	for _, setting := range config.Settings() {
-		value := flags.String(setting.Flag(), setting.Default(), setting.Usage)
-		s.given[setting.Flag()] = value
+		value := &settingFlag{text: setting.Default(), kind: "string"}
 		if setting.Bool {
-			flags.Lookup(setting.Flag()).NoOptDefVal = "on"
+			value = &settingFlag{kind: "bool"}
+		}
+		s.given[setting.Flag()] = value
+		flags.Var(value, setting.Flag(), setting.Usage)
+		if setting.Bool {
+			flags.Lookup(setting.Flag()).NoOptDefVal = "true"
 		}
 	}
 	return s
@@ -38,7 +57,7 @@ func (s *settings) load(cmd *cobra.Command) (*config.Config, []config.Value, err
 	}
 	for name, value := range s.given {
 		if cmd.Flags().Changed(name) {
-			from.Flags[name] = *value
+			from.Flags[name] = value.text
 		}
 	}
 	cfg, values, err := config.Load(from)

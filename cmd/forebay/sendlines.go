@@ -26,7 +26,6 @@ const lineBytesMax = batchBytes + 1
 
 // lineSender sends lines in batches as they come.
 type lineSender struct {
-	app     *app
 	client  *client
 	sending *sending
 	url     string
@@ -37,13 +36,14 @@ type lineSender struct {
 	read    int   // lines read
 	sent    int
 	sink    func(item sent) // takes what was sent, in other formats than text
+	meter   *meter
 }
 
 // sendLines sends every line of standard input as a message. It stops at the first failure and says which
 // line that was, so that the rest can be sent again.
 func (a *app) sendLines(ctx context.Context, c *client, s *sending, url string) error {
 	found := listing{columns: []string{"MESSAGE ID", "MD5"}}
-	l := &lineSender{app: a, client: c, sending: s, url: url, sink: func(item sent) {
+	l := &lineSender{client: c, sending: s, url: url, meter: a.meter(), sink: func(item sent) {
 		if !a.text() {
 			found.rows = append(found.rows, row{name: item.MessageID, cells: []string{item.MessageID, item.BodyMD5}, item: item})
 		}
@@ -51,9 +51,8 @@ func (a *app) sendLines(ctx context.Context, c *client, s *sending, url string) 
 	if terminal(a.in) {
 		a.remark("Type messages, one on a line; Ctrl-D ends.")
 	}
-	progress := a.progress(a.in)
-	err := l.run(ctx, bufio.NewReaderSize(io.TeeReader(a.in, progress), 64<<10))
-	progress.Close()
+	err := l.run(ctx, bufio.NewReaderSize(a.in, 64<<10))
+	l.meter.end()
 	if err != nil {
 		if f := asFailure(err); l.sent > 0 {
 			f.hints = append(f.hints, fmt.Sprintf("%s were sent before that.", plural(l.sent, "message")))
@@ -68,30 +67,56 @@ func (a *app) sendLines(ctx context.Context, c *client, s *sending, url string) 
 	return a.print(found)
 }
 
-// progress shows how much of the input was sent, on a terminal and when the input is not typed there itself.
-func (a *app) progress(in io.Reader) io.WriteCloser {
-	if a.quiet || !terminal(a.errs) || terminal(in) {
-		return nothingShown{}
-	}
-	size := int64(-1)
-	if f, ok := in.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			size = info.Size()
-		}
-	}
-	return progressbar.NewOptions64(size,
-		progressbar.OptionSetWriter(a.errs), progressbar.OptionShowBytes(true), progressbar.OptionSetDescription("sending"),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+// meter shows how much of the input was sent. Its methods may be called on nil, which shows nothing.
+type meter struct {
+	began time.Time
+	size  int64 // of the input in bytes; -1: unknown
+	sent  int
+	out   io.Writer
+	bar   *progressbar.ProgressBar // nil until it is worth showing
 }
 
-// nothingShown is the progress of a command that nobody watches.
-type nothingShown struct{}
+// meterAfter is how long a command runs before it shows its progress.
+const meterAfter = 500 * time.Millisecond
 
-// Write implements io.Writer.
-func (nothingShown) Write(p []byte) (int, error) { return len(p), nil }
+// meter returns what shows progress: nothing, unless somebody watches and is not typing the input.
+func (a *app) meter() *meter {
+	if a.quiet || !terminal(a.errs) || terminal(a.in) {
+		return nil
+	}
+	m := &meter{began: time.Now(), size: -1, out: a.errs}
+	if f, ok := a.in.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			m.size = info.Size()
+		}
+	}
+	return m
+}
 
-// Close implements io.Closer.
-func (nothingShown) Close() error { return nil }
+// add counts bytes that were sent.
+func (m *meter) add(n int) {
+	if m == nil {
+		return
+	}
+	m.sent += n
+	if m.bar == nil {
+		if time.Since(m.began) < meterAfter {
+			return
+		}
+		m.bar = progressbar.NewOptions64(m.size,
+			progressbar.OptionSetWriter(m.out), progressbar.OptionShowBytes(true), progressbar.OptionSetDescription("sending"),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+		n = m.sent
+	}
+	_ = m.bar.Add(n)
+}
+
+// end takes the progress away.
+func (m *meter) end() {
+	if m != nil && m.bar != nil {
+		_ = m.bar.Finish()
+	}
+}
 
 func (l *lineSender) run(ctx context.Context, in *bufio.Reader) error {
 	for {
@@ -133,6 +158,7 @@ func (l *lineSender) flush(ctx context.Context) error {
 		l.sink(sent{aws.ToString(s.MessageId), aws.ToString(s.MD5OfMessageBody), aws.ToString(s.SequenceNumber)})
 	}
 	l.sent += len(out.Successful)
+	l.meter.add(l.bytes + len(l.entries)) // with the ends of the lines
 	if len(out.Failed) > 0 {
 		f := entryFailure(out.Failed[0])
 		if i, err := strconv.Atoi(aws.ToString(out.Failed[0].Id)); err == nil && i >= 0 && i < len(l.lines) {

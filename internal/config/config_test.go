@@ -244,3 +244,15 @@ func TestNamesOfSettingsDoNotCollide(t *testing.T) {
 		t.Errorf("%d settings have flags %v and variables %v", n, slices.Sorted(maps.Keys(flags)), slices.Sorted(maps.Keys(envs)))
 	}
 }
+
+func TestEverySettingIsInTheManual(t *testing.T) {
+	manual, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range Settings() {
+		if !strings.Contains(string(manual), "`"+s.Key+"`") {
+			t.Errorf("docs/operations.md does not mention `%s`", s.Key)
+		}
+	}
+}

@@ -46,7 +46,8 @@ var settings = []Setting{
 	text("account", "000000000000", "account number, 12 digits", account, func(c *Config) *string { return &c.Account }),
 	yesNo("insecure_http", "no", "listen beyond this machine without TLS", func(c *Config) *bool { return &c.InsecureHTTP }),
 	yesNo("accept_loss", "no", "open a store that has lost acknowledged changes", func(c *Config) *bool { return &c.AcceptLoss }),
-	yesNo("cool_down", "on", "60-second pauses after deleting and purging a queue, as in SQS (default: on, off under --dev)", func(c *Config) *bool { return &c.CoolDown }),
+	{Key: "cool_down", initial: "on", Usage: "on or off: 60-second pauses after deleting and purging a queue, as in SQS; off under --dev",
+		set: onOff(func(c *Config) *bool { return &c.CoolDown })},
 	text("tls.cert", "", "certificate file, PEM; read again when it changes", nil, func(c *Config) *string { return &c.TLSCert }),
 	text("tls.key", "", "key file of the certificate, PEM", nil, func(c *Config) *string { return &c.TLSKey }),
 	text("tls.client_ca", "", "authorities that must have signed clients' certificates, PEM", nil, func(c *Config) *string { return &c.TLSClientCA }),
@@ -71,7 +72,11 @@ func text(key, initial, usage string, check func(string) error, field func(*Conf
 }
 
 func yesNo(key, initial, usage string, field func(*Config) *bool) Setting {
-	return Setting{Key: key, Usage: usage, Bool: true, initial: initial, set: func(c *Config, text string) error {
+	return Setting{Key: key, Usage: usage, Bool: true, initial: initial, set: onOff(field)}
+}
+
+func onOff(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, text string) error {
 		switch strings.ToLower(text) {
 		case "on", "yes", "true", "1":
 			*field(c) = true
@@ -81,7 +86,7 @@ func yesNo(key, initial, usage string, field func(*Config) *bool) Setting {
 			return fmt.Errorf("%q is neither on nor off", text)
 		}
 		return nil
-	}}
+	}
 }
 
 func size(key, initial, usage string, field func(*Config) *int64) Setting {

@@ -12,11 +12,10 @@ import (
 )
 
 const (
-	// bodyTimeMin and bodyRateMin say how long a body may take: so long, and a second for so many bytes.
+	// bodyTimeMin and bodyRateMin say how long a body may take, there or back: so long, and a second for so many
+	// bytes.
 	bodyTimeMin = 10 * time.Second
 	bodyRateMin = 64 << 10
-	// writeTimeMax is how long a client may take to read its answer.
-	writeTimeMax = 10 * time.Second
 	// bodyGrowFrom is how much room is made for a body before any of it has arrived, at most, in bytes: what a
 	// client announces costs it nothing.
 	bodyGrowFrom = 1 << 20
@@ -33,7 +32,7 @@ func (x *exchange) limitBodyTime() {
 		length = x.opts.BodyMax
 	}
 	// Deadlines are not supported by every writer, such as those of tests; then there are none.
-	_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(bodyTimeMin + time.Duration(length/bodyRateMin)*time.Second))
+	_ = http.NewResponseController(x.w).SetReadDeadline(bodyDeadline(length))
 }
 
 // readBody reads the request's body into memory of its own, which messages may keep parts of.
@@ -89,9 +88,9 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	}
 }
 
-// setWriteDeadline gives the client time to read what is written now.
-func (x *exchange) setWriteDeadline() {
-	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTimeMax))
+// bodyDeadline is when a body of so many bytes must have gone over the wire.
+func bodyDeadline(bytes int64) time.Time {
+	return time.Now().Add(bodyTimeMin + time.Duration(bytes/bodyRateMin)*time.Second)
 }
 
 // budget is an amount that many share, here bytes of memory. It refuses instead of waiting: a client told to

@@ -150,7 +150,7 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 		h["X-Amzn-Trace-Id"] = trace[:1]
 	}
 	x.status, x.bodyOut = status, int64(len(body))
-	x.setWriteDeadline()
+	_ = http.NewResponseController(x.w).SetWriteDeadline(bodyDeadline(x.bodyOut))
 	x.w.WriteHeader(status)
 	// A client that does not read its answer is told nothing more; what it received stays in flight.
 	_, _ = x.w.Write(body)

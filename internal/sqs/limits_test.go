@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -254,6 +255,34 @@ func TestSlowClients(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDeadlinesEndWithTheirRequest checks that a connection used again has its time again, also for what
+// net/http writes by itself.
+func TestDeadlinesEndWithTheirRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipeListener()
+		server := NewServer(newFront(&fake{}), ServerOptions{})
+		go func() { _ = server.Serve(l) }()
+		conn := l.dial()
+		answers := bufio.NewReader(conn)
+		for range 3 {
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: q\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n")
+			if line, err := answers.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
+				t.Fatalf("the server sent %q, %v", line, err)
+			}
+			_, _ = answers.ReadString('\n')
+			_, _ = io.WriteString(conn, "Action=ListQueues")
+			res, err := http.ReadResponse(answers, nil)
+			if err != nil || res.StatusCode != 200 {
+				t.Fatalf("the answer is %v, %v", res, err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			time.Sleep(idleTimeMax - time.Second)
+		}
+		_ = conn.Close()
+		_ = server.Close()
+	})
 }
 
 // TestClientsThatLeaveEndTheirPoll checks that a poll is canceled when its client hangs up.

@@ -156,7 +156,8 @@ await steps({
     await refused("EmptyBatchRequest", sqs.sendMessageBatch({ QueueUrl: main, Entries: [] }));
     const credentials = { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: "wrong" };
     const wrong = new s.SQS({ endpoint, credentials, maxAttempts: 1 });
-    await refused("InvalidSignatureException", wrong.listQueues({}));
+    const error = await refused("SignatureDoesNotMatch", wrong.listQueues({}));
+    equal(error.$metadata.httpStatusCode, 403);
   },
 
   "a queue URL alone leads to the server": async () => {

@@ -129,7 +129,7 @@ def a_message_comes_back_as_it_was_sent():
 def a_visibility_change_brings_it_back():
     check(receive(main, wait=0), [], "messages while it is in flight")
     sqs.change_message_visibility(QueueUrl=main, ReceiptHandle=held["ReceiptHandle"], VisibilityTimeout=0)
-    (again,) = receive(main, AttributeNames=["ApproximateReceiveCount"], MessageAttributeNames=["col*"])
+    (again,) = receive(main, AttributeNames=["ApproximateReceiveCount"], MessageAttributeNames=["col.*"])
     check(again["Attributes"], {"ApproximateReceiveCount": "2"}, "attributes asked for")
     check(list(again["MessageAttributes"]), ["colour"], "message attributes asked for")
     sqs.delete_message(QueueUrl=main, ReceiptHandle=again["ReceiptHandle"])
@@ -215,9 +215,17 @@ def a_message_that_fails_twice_is_a_dead_letter_and_can_be_moved_back():
     check("TaskHandle" in task, True, "a task handle")
     (m,) = receive_all(source, 1)
     check(m["Body"], "poison", "body, moved back")
-    listed = sqs.list_message_move_tasks(SourceArn=arn)["Results"]
+    deadline = time.monotonic() + 15
+    while True:
+        listed = sqs.list_message_move_tasks(SourceArn=arn)["Results"]
+        if listed[0]["Status"] != "RUNNING" or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
     check([t["SourceArn"] for t in listed], [arn], "move tasks")
-    refused("ResourceNotFoundException", sqs.cancel_message_move_task, TaskHandle="rubbish-handle")
+    check(listed[0]["ApproximateNumberOfMessagesMoved"], 1, "messages moved")
+    check(listed[0]["Status"], "COMPLETED", "status of the task")
+    refused("ResourceNotFoundException", sqs.cancel_message_move_task, TaskHandle=task["TaskHandle"])
+    refused("InvalidParameterValue", sqs.cancel_message_move_task, TaskHandle="rubbish")
 
 
 @step
