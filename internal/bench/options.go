@@ -55,10 +55,12 @@ type Options struct {
 	Region, KeyID, Secret string
 	Unsigned              bool
 
-	Queue  string // name; default forebay-bench. With Queues above 1 each gets -0, -1, … behind it
-	Queues int    // how many queues take the traffic; default 1
-	Groups int    // message groups of each queue; mode FIFO only; default 100
-	Keep   bool   // leave queues that the run has made; Fill always does
+	// Queue is the name of a queue, which is made if it is missing, and stays. With Queues above 1 there are
+	// so many, with -0, -1, … behind the name. Without a name the run makes a queue of its own and deletes it at
+	// the end; Fill, Receive and Drain take forebay-bench, which stays.
+	Queue  string
+	Queues int // how many queues take the traffic; default 1
+	Groups int // message groups of each queue; mode FIFO only; default 100
 
 	Producers int // connections that send; default 64
 	Consumers int // connections that receive and delete; default 64
@@ -110,7 +112,9 @@ func (o Options) withDefaults() Options {
 	o.Consumers = cmp.Or(o.Consumers, connections)
 	o.Batch = cmp.Or(o.Batch, map[bool]int{false: 1, true: batchMax}[bulk])
 	o.Protocol = cmp.Or(o.Protocol, "json")
-	o.Queue = cmp.Or(o.Queue, "forebay-bench")
+	if o.Mode == Fill || !o.Mode.sends() {
+		o.Queue = cmp.Or(o.Queue, "forebay-bench")
+	}
 	o.Queues = cmp.Or(o.Queues, 1)
 	o.Size = cmp.Or(o.Size, 1024)
 	o.SizeDist = cmp.Or(o.SizeDist, "fixed")
@@ -127,7 +131,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Mode == Fill {
 		o.Messages = cmp.Or(o.Messages, 1_000_000)
-		o.Keep = true
 	}
 	if o.Wait == 0 {
 		o.Wait = map[bool]time.Duration{false: 20 * time.Second, true: time.Second}[o.Mode == Drain]
@@ -138,8 +141,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// validate says in the user's words what cannot be done.
-func (o Options) validate() error {
+// Validate says in the user's words what cannot be done. Run refuses the same.
+func (o Options) Validate() error {
+	o = o.withDefaults()
 	u, err := url.Parse(o.Endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("endpoint: %q is no http or https URL", o.Endpoint)

@@ -18,14 +18,16 @@ type queue struct {
 	urlJSON []byte // as a JSON string
 	path    string // of the URL, for requests in the Query form
 	fifo    bool
-	made    bool         // by this run
 	waiting atomic.Int64 // messages acknowledged and not yet deleted, all from this run
 }
 
-// queueNames are the names of the queues that options ask for.
-func queueNames(o Options) []string {
+// queueNames are the names of the queues that options ask for. run is a number that no other run has.
+func queueNames(o Options, run uint32) []string {
 	names := make([]string, o.Queues)
 	base, fifo := strings.CutSuffix(o.Queue, fifoSuffix)
+	if base == "" {
+		base = fmt.Sprintf("forebay-bench-%08x", run)
+	}
 	for i := range names {
 		names[i] = base
 		if o.Queues > 1 {
@@ -40,18 +42,16 @@ func queueNames(o Options) []string {
 
 // find finds the queue, or makes it.
 func (c *conn) find(ctx context.Context, name string) (*queue, error) {
-	made := false
 	c.body = c.codec.appendName(c.body[:0], getQueueURL, name)
 	reply, err := c.do(ctx, getQueueURL, "/", 0)
 	if api, ok := errors.AsType[*apiError](err); ok && missing(api.code) {
-		made = true
 		c.body = c.codec.appendName(c.body[:0], createQueue, name)
 		reply, err = c.do(ctx, createQueue, "/", 0)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("queue %s: %w", name, err)
 	}
-	q := &queue{name: name, url: c.codec.queueURL(reply), made: made, fifo: strings.HasSuffix(name, fifoSuffix)}
+	q := &queue{name: name, url: c.codec.queueURL(reply), fifo: strings.HasSuffix(name, fifoSuffix)}
 	u, err := url.Parse(q.url)
 	if err != nil || q.url == "" {
 		return nil, fmt.Errorf("queue %s: the server's reply names no URL", name)

@@ -32,10 +32,10 @@ type run struct {
 // there is, with Result.Interrupted set. An error means that there was nothing to measure: options that make no
 // sense, a server that is not there or refuses.
 func Run(ctx context.Context, opts Options) (*Result, error) {
-	opts = opts.withDefaults()
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
+	opts = opts.withDefaults()
 	r := &run{
 		opts: opts, codec: newCodec(opts.Protocol), meter: newMeter(), padding: newPadding(), sentAll: make(chan struct{}),
 	}
@@ -64,7 +64,7 @@ func (r *run) since() time.Duration { return time.Since(r.start) }
 
 // prepare finds or makes the queues.
 func (r *run) prepare(ctx context.Context) error {
-	names := queueNames(r.opts)
+	names := queueNames(r.opts, r.ledgers.run)
 	r.queues = make([]*queue, len(names))
 	return r.eachQueue(ctx, func(c *conn, i int) (err error) {
 		r.queues[i], err = c.find(ctx, names[i])
@@ -72,17 +72,13 @@ func (r *run) prepare(ctx context.Context) error {
 	})
 }
 
-// tidy deletes the queues that prepare has made.
+// tidy deletes the queues that have no name of their own.
 func (r *run) tidy(ctx context.Context) error {
-	if r.opts.Keep {
+	if r.opts.Queue != "" {
 		return nil
 	}
-	return r.eachQueue(context.WithoutCancel(ctx), func(c *conn, i int) error {
-		if !r.queues[i].made {
-			return nil
-		}
-		return c.remove(context.WithoutCancel(ctx), r.queues[i])
-	})
+	ctx = context.WithoutCancel(ctx) // also an interrupted run tidies up
+	return r.eachQueue(ctx, func(c *conn, i int) error { return c.remove(ctx, r.queues[i]) })
 }
 
 // eachQueue calls do for every queue, for several at a time.
