@@ -43,5 +43,27 @@ func (a *app) printBench(r *bench.Result) error {
 		fmt.Fprintf(a.out, "verified   %d acknowledged, %d delivered, %d lost, %d too early, %d out of order\n",
 			r.Acknowledged, r.Delivered, r.Lost, r.Twice, r.Misordered)
 	}
-	return nil
+	return a.printReference(r.Reference)
+}
+
+// printReference shows the machine's figures and the server's as fractions of them.
+func (a *app) printReference(ref *bench.Reference) error {
+	if ref == nil {
+		return nil
+	}
+	fmt.Fprintf(a.out, "\nno-op handler  %.0f requests/s (before and after differ by %.0f %%), %.1f µs CPU a request\n",
+		ref.NoopRequestsPerSecond, 100*ref.NoopSpread, ref.NoopCPUMicros)
+	if d := ref.Disk; d != nil {
+		fmt.Fprintf(a.out, "disk           %.0f syncs of 4 KiB a second, p50 %.3f ms, p99 %.3f ms; %.0f MB/s written in sequence (%s)\n",
+			d.SyncsPerSecond, d.SyncP50, d.SyncP99, d.BytesPerSecond/1e6, d.Folder)
+	}
+	fmt.Fprintln(a.out)
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if !a.noHeader {
+		fmt.Fprintln(w, "figure, reference\tserver\treference\tserver/reference\t")
+	}
+	for _, f := range ref.Fractions {
+		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\t\n", f.What, f.Server, f.Reference, f.Fraction)
+	}
+	return w.Flush()
 }

@@ -42,7 +42,7 @@ const (
 	requestMax   = 60 * time.Second // a reply may take so long, and the wait of a long poll more
 	sourcesMax   = 1 << 24
 	sequenceMax  = 1 << 28
-	aheadDefault = 20_000
+	aheadDefault = 5_000
 )
 
 // Options is one run. The zero value of a field stands for the default of the mode.
@@ -73,7 +73,7 @@ type Options struct {
 	// request should have been sent. Zero sends as fast as answers come.
 	Rate float64
 	// Ahead is how many messages may wait in the queues before producers pause, so that a pipeline measures the
-	// flow through it and not the growth of a backlog. Default 20,000; negative: no bound.
+	// flow through it and not the growth of a backlog. Default 5,000; negative: no bound.
 	Ahead int
 
 	Duration time.Duration // default 10 s, unless Messages is set

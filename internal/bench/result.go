@@ -43,6 +43,7 @@ type Result struct {
 
 	GeneratorMicros float64      `json:"generatorMicrosPerMessage"` // of processor time
 	Server          *ServerUsage `json:"server,omitempty"`
+	Reference       *Reference   `json:"reference,omitempty"` // see Compare
 }
 
 // StepResult is how one kind of request went.
@@ -54,8 +55,13 @@ type StepResult struct {
 	MessagesPerSecond float64 `json:"messagesPerSecond"`
 	BytesPerSecond    float64 `json:"bytesPerSecond"` // of bodies
 
-	// Latencies in milliseconds.
-	Mean, P50, P90, P99, P999, Max float64
+	// Latencies, all in milliseconds.
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
 }
 
 // ServerUsage is what the server's process has used while it was measured.
