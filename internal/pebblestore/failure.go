@@ -1,7 +1,6 @@
 package pebblestore
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -126,9 +125,8 @@ func (s *Store) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
 			s.counts.backgroundErrors.Add(1)
-			if errors.Is(err, pebble.ErrCorruption) {
+			if pebble.IsCorruptionError(err) {
 				go s.failure.fail(fmt.Errorf("damaged data: %w", err))
-				return
 			}
 			if skipped, ok := background.allow(time.Now()); ok {
 				log.Error("the store's background work does not succeed and is tried again",
