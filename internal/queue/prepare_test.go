@@ -282,20 +282,9 @@ func TestPrepareReceipts(t *testing.T) {
 		{"a second more than 12 hours", handle, IntOf(43201), CodeInvalidParameterValue, "Value 43201 for parameter VisibilityTimeout is invalid. " +
 			"Reason: VisibilityTimeout must be an integer between 0 and 43200.", true, "Reason: Must be between 0 and 43200."},
 	}
-	// check compares a held receipt; prefix is what KIND and the number stand for.
 	check := func(t *testing.T, got HeldReceipt, handle, prefix string, code Code, text string) {
 		t.Helper()
-		var err error
-		if got.Err != nil {
-			err = got.Err
-		}
-		checkRefusal(t, prefix+handle, err, code, strings.ReplaceAll(text, "KIND.2.", prefix))
-		if got.Text != handle {
-			t.Errorf("%s: the text is %q", handle, got.Text)
-		}
-		if got.Err == nil && got.Receipt != receipt {
-			t.Errorf("%s: got %+v, want %+v", handle, got.Receipt, receipt)
-		}
+		checkHeld(t, got, HeldReceipt{Receipt: receipt, Text: handle}, prefix, code, text)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -326,6 +315,23 @@ func TestPrepareReceipts(t *testing.T) {
 			check(t, deletes[1], tt.handle, "DeleteMessageBatchRequestEntry.2.", code, text)
 			check(t, PrepareReceipt(s, tt.handle), tt.handle, "", code, text)
 		})
+	}
+}
+
+// checkHeld compares a held receipt with the one it should be, or its error with code and text; prefix is what
+// KIND and the number in text stand for.
+func checkHeld(t *testing.T, got, want HeldReceipt, prefix string, code Code, text string) {
+	t.Helper()
+	var err error
+	if got.Err != nil {
+		err = got.Err
+	}
+	checkRefusal(t, prefix+want.Text, err, code, strings.ReplaceAll(text, "KIND.2.", prefix))
+	if got.Text != want.Text {
+		t.Errorf("%s: the text is %q", want.Text, got.Text)
+	}
+	if got.Err == nil && got.Receipt != want.Receipt {
+		t.Errorf("%s: got %+v, want %+v", want.Text, got.Receipt, want.Receipt)
 	}
 }
 
