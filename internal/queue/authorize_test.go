@@ -5,6 +5,9 @@ import (
 	"testing"
 )
 
+// anyText stands for a refusal whose text does not matter.
+const anyText = "any"
+
 func TestAuthorize(t *testing.T) {
 	key := func(grants ...Grant) Caller {
 		by := web
@@ -22,7 +25,6 @@ func TestAuthorize(t *testing.T) {
 	const (
 		noKeyRight   = "User: arn:aws:iam::000000000000:user/web is not authorized to perform: sqs:sendmessage on resource: " + testQueue + " because no identity-based policy allows the sqs:sendmessage action"
 		noQueueRight = "User: arn:aws:iam::111122223333:user/partner is not authorized to perform: sqs:sendmessage on resource: " + testQueue + " because no resource-based policy allows the sqs:sendmessage action"
-		anyText      = "any"
 	)
 	for _, row := range []struct {
 		name   string
@@ -66,21 +68,26 @@ func TestAuthorize(t *testing.T) {
 		{"which the root of another account cannot", foreign, "SetQueueAttributes", denyAll, anyText},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := Authorize(ask(row.by, row.action), mustPolicy(t, row.policy))
-			if row.want == "" {
-				if err != nil {
-					t.Errorf("got %v, want it authorized", err)
-				}
-				return
-			}
-			var refusal *Error
-			if !errors.As(err, &refusal) || refusal.Code != CodeAccessDenied {
-				t.Fatalf("got %v, want AccessDenied", err)
-			}
-			if row.want != anyText && refusal.Message != row.want {
-				t.Errorf("got  %s\nwant %s", refusal.Message, row.want)
-			}
+			checkAuthorize(t, Authorize(ask(row.by, row.action), mustPolicy(t, row.policy)), row.want)
 		})
+	}
+}
+
+// checkAuthorize compares a decision with the text of the refusal that is wanted; empty: authorized.
+func checkAuthorize(t *testing.T, err error, want string) {
+	t.Helper()
+	if want == "" {
+		if err != nil {
+			t.Errorf("got %v, want it authorized", err)
+		}
+		return
+	}
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Code != CodeAccessDenied {
+		t.Fatalf("got %v, want AccessDenied", err)
+	}
+	if want != anyText && refusal.Message != want {
+		t.Errorf("got  %s\nwant %s", refusal.Message, want)
 	}
 }
 

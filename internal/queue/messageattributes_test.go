@@ -6,6 +6,15 @@ import (
 	"testing"
 )
 
+// named and typed are single attributes of which only the name, or the type, matters.
+func named(name string) []MessageAttribute {
+	return []MessageAttribute{stringAttribute(name, "String", "x")}
+}
+
+func typed(dataType string) []MessageAttribute {
+	return []MessageAttribute{stringAttribute("a", dataType, "1")}
+}
+
 func TestCheckAttributes(t *testing.T) {
 	const (
 		ipv      = CodeInvalidParameterValue
@@ -14,10 +23,6 @@ func TestCheckAttributes(t *testing.T) {
 		badType  = "The type of message (user) attribute 'a' is invalid. You must use only the following supported type prefixes: Binary, Number, String."
 		lists    = "Message attribute list values in SendMessage operation are not supported."
 	)
-	named := func(name string) []MessageAttribute { return []MessageAttribute{stringAttribute(name, "String", "x")} }
-	typed := func(dataType string) []MessageAttribute {
-		return []MessageAttribute{stringAttribute("a", dataType, "1")}
-	}
 	numbered := func(n int) (attrs []MessageAttribute) {
 		for i := range n {
 			attrs = append(attrs, stringAttribute("n"+string(rune('a'+i)), "String", "x"))

@@ -151,18 +151,20 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// many repeats an item of a list, with its number where format asks for one.
+func many(n int, format string) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = format
+		if strings.Contains(format, "%") {
+			items[i] = fmt.Sprintf(format, i)
+		}
+	}
+	return strings.Join(items, ",")
+}
+
 func TestParsePolicyRefuses(t *testing.T) {
 	const good = `"Effect":"Allow","Principal":"*","Action":"sqs:*"`
-	many := func(n int, format string) string {
-		items := make([]string, n)
-		for i := range items {
-			items[i] = format
-			if strings.Contains(format, "%") {
-				items[i] = fmt.Sprintf(format, i)
-			}
-		}
-		return strings.Join(items, ",")
-	}
 	for _, row := range []struct {
 		name, text string
 		code       Code

@@ -282,20 +282,9 @@ func TestPrepareReceipts(t *testing.T) {
 		{"a second more than 12 hours", handle, IntOf(43201), CodeInvalidParameterValue, "Value 43201 for parameter VisibilityTimeout is invalid. " +
 			"Reason: VisibilityTimeout must be an integer between 0 and 43200.", true, "Reason: Must be between 0 and 43200."},
 	}
-	// check compares a held receipt; prefix is what KIND and the number stand for.
 	check := func(t *testing.T, got HeldReceipt, handle, prefix string, code Code, text string) {
 		t.Helper()
-		var err error
-		if got.Err != nil {
-			err = got.Err
-		}
-		checkRefusal(t, prefix+handle, err, code, strings.ReplaceAll(text, "KIND.2.", prefix))
-		if got.Text != handle {
-			t.Errorf("%s: the text is %q", handle, got.Text)
-		}
-		if got.Err == nil && got.Receipt != receipt {
-			t.Errorf("%s: got %+v, want %+v", handle, got.Receipt, receipt)
-		}
+		checkHeld(t, got, receipt, handle, prefix, code, text)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -336,5 +325,21 @@ func BenchmarkPrepare(b *testing.B) {
 		if p := Prepare(testCaller, "", d); p.Err != nil {
 			b.Fatal(p.Err)
 		}
+	}
+}
+
+// checkHeld compares a held receipt; prefix is what KIND and the number stand for.
+func checkHeld(t *testing.T, got HeldReceipt, receipt Receipt, handle, prefix string, code Code, text string) {
+	t.Helper()
+	var err error
+	if got.Err != nil {
+		err = got.Err
+	}
+	checkRefusal(t, prefix+handle, err, code, strings.ReplaceAll(text, "KIND.2.", prefix))
+	if got.Text != handle {
+		t.Errorf("%s: the text is %q", handle, got.Text)
+	}
+	if got.Err == nil && got.Receipt != receipt {
+		t.Errorf("%s: got %+v, want %+v", handle, got.Receipt, receipt)
 	}
 }
