@@ -68,7 +68,7 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	d.say("")
-	d.say("%d messages done, %d attempts failed; %s waits in queue %s.",
+	d.say("%d messages done, %d attempts failed; %s wait in queue %s.",
 		d.done, d.failed, values["ApproximateNumberOfMessages"], demoDead)
 	d.say("")
 	d.say("Look at them:      forebay peek %s", demoDead)

@@ -321,12 +321,9 @@ func (a *app) freeBallast() error {
 		return err
 	}
 	freed, err := pebblestore.FreeBallast(folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return &failure{code: exitNotFound, what: "there is no ballast in " + folder + " any more", err: err,
-			hints: []string{"Make room on the disk in another way, then start the server."}}
-	}
 	if err != nil {
-		return err
+		return &failure{code: exitFailed, what: err.Error(), err: err,
+			hints: []string{"Make room on the disk in another way, then start the server:  forebay serve"}}
 	}
 	return a.done(fmt.Sprintf("freed %s in %s. Start the server, and take messages out.", bytesText(freed), folder), folder,
 		map[string]any{"folder": folder, "bytes": freed})

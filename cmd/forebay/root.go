@@ -97,7 +97,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	}
 	what := fmt.Sprintf("unknown command %q", cmd.CommandPath()+" "+args[0])
 	if best := config.Nearest(args[0], names); best != "" {
-		what += fmt.Sprintf(". Did you mean %q?", best)
+		what += fmt.Sprintf(". Did you mean %q?", cmd.CommandPath()+" "+best)
 	}
 	return &failure{code: exitUsage, what: what, hints: []string{"List commands:  " + cmd.CommandPath() + " --help"}}
 }

@@ -98,6 +98,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 	if !terminal(a.errs) {
 		logger.Info("ready", "endpoint", endpoint, "data", data.path, "version", b.Version, "dur", time.Since(began))
 	}
+	notify("READY=1", logger)
 	return runUntilStopped(ctx, s, logger)
 }
 
@@ -116,6 +117,7 @@ func runUntilStopped(ctx context.Context, s *server.Server, logger *slog.Logger)
 	case <-ctx.Done():
 		logger.Info("stopping", "cause", context.Cause(ctx).Error())
 	}
+	notify("STOPPING=1", logger)
 	began := time.Now()
 	stopped := make(chan error, 1)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

@@ -4,14 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // Checkpoint makes dir, which must not exist yet, a data folder that holds every commit that was done before
-// the call, and perhaps some that are done meanwhile. Commits go on. Tables are hard links where the file
-// system allows it, so dir should be on the same disk; copy it elsewhere to have a backup.
+// the call, and perhaps some that are done meanwhile. Commits go on, but for a moment in which the rest of
+// the log is copied. Tables are hard links where the file system allows it, so dir should be on the same
+// disk; copy it elsewhere to have a backup.
 //
 // The checkpoint opens as a store of its own. Its FORMAT is written last: the rest of an interrupted one is
 // not taken for a data folder.
@@ -35,23 +35,33 @@ func (s *Store) checkpoint(dir string) error {
 	if err := makeDir(s.fs, dir); err != nil {
 		return err
 	}
-	// Read before the copy is made: whatever was durable then is in it.
-	reached := s.witness.durable()
-	var opts []pebble.CheckpointOption
-	if !s.opts.ReadOnly {
-		opts = append(opts, pebble.WithFlushedWAL())
-	}
-	if err := s.db.Checkpoint(s.fs.PathJoin(dir, storeName), opts...); err != nil {
-		return err
-	}
-	m, err := readManifest(s.fs, s.fs.PathJoin(dir, storeName), manifest{})
+	database := s.fs.PathJoin(dir, storeName)
+	var seen testimony
+	err := s.checkpointDatabase(database, &seen.reached)
 	if err != nil {
 		return err
 	}
-	seen := testimony{reached, m}
+	if seen.manifest, err = readManifest(s.fs, database, manifest{}); err != nil {
+		return err
+	}
 	if err := writeFile(s.fs, s.fs.PathJoin(dir, witnessName), seen.encode()); err != nil {
 		return err
 	}
-	text := formatText + strconv.Itoa(formatVersion) + "\n"
-	return writeFile(s.fs, s.fs.PathJoin(dir, formatName), []byte(text))
+	return writeFormat(s.fs, dir)
+}
+
+// checkpointDatabase sets reached to how far the copy has come. The copy of a log that is written to meanwhile
+// cannot be opened, so the log is made short and then left alone for the time of the copy.
+func (s *Store) checkpointDatabase(dir string, reached *position) error {
+	if s.opts.ReadOnly {
+		*reached = s.commits.reached
+		return s.db.Checkpoint(dir)
+	}
+	if err := s.db.Flush(); err != nil {
+		return err
+	}
+	return s.commits.still(func(now position) error {
+		*reached = now
+		return s.db.Checkpoint(dir, pebble.WithFlushedWAL())
+	})
 }

@@ -47,36 +47,41 @@ type group struct {
 // it into Pebble's log and memtable as one batch; finish waits for the syncs in order and calls done. So the
 // next group is applied while the disk syncs the one before.
 //
-// After a failure write may be held inside Pebble for ever, with its locks. So finish owns every done: it
-// answers what write has taken, what waits, and what comes later.
+// After a failure both may be held inside Pebble for ever. Then abort, a third goroutine, answers what was
+// taken, what waits, and what comes later.
 type committer struct {
 	db      *pebble.DB
 	failure *failure
 	opts    *Options
 	synced  func(position)    // told how far the store is durable
 	wrote   func(bytes int64) // told how much was written
-	writer  writer            // used by write only
-	reached position          // used by write only
-	ended   chan struct{}     // closed when finish has returned
+	writer  writer            // used in turn
+	reached position          // used in turn
+	turn    chan struct{}     // holds an element while nobody writes
+	ended   chan struct{}     // closed when all before the end is answered
 
-	mu       sync.Mutex
-	work     sync.Cond // for write: a request waits, a group has ended, or the end
-	groups   sync.Cond // for finish: a group was taken, or the end
-	room     sync.Cond // for add: bytes went down, or the end
-	waiting  []request
-	taken    []*group  // oldest first; a group stays until its done was called
-	bytes    int64     // of waiting and taken
-	closing  bool      // add refuses
-	reason   error     // why add refuses
-	late     []request // calls after closing
-	refusing bool      // a goroutine answers late
+	mu        sync.Mutex
+	work      sync.Cond // for write: a request waits, a group is finished, or the end
+	groups    sync.Cond // for finish and abort: a group was taken or finished, or the end
+	room      sync.Cond // for add: bytes went down, or the end
+	waiting   []request
+	taken     []*group  // oldest first; a group stays until it is answered
+	answering bool      // finish answers the oldest group
+	over      bool      // finish has answered everything
+	bytes     int64     // of waiting and taken
+	closing   bool      // add refuses
+	reason    error     // why add refuses
+	late      []request // calls after closing
+	refusing  bool      // a goroutine answers late, or will
 }
 
 func newCommitter(db *pebble.DB, f *failure, opts *Options, reached position, large map[queue.ID]struct{}) *committer {
-	c := &committer{db: db, failure: f, opts: opts, reached: reached, ended: make(chan struct{})}
+	c := &committer{db: db, failure: f, opts: opts, reached: reached}
+	c.turn, c.ended = make(chan struct{}, 1), make(chan struct{})
+	c.turn <- struct{}{}
 	c.writer.large = large
 	c.work.L, c.groups.L, c.room.L = &c.mu, &c.mu, &c.mu
-	// Until finish ends, late requests wait for it: they come after everything that was taken.
+	// Late requests are answered after everything that was taken.
 	c.refusing = true
 	return c
 }
@@ -84,6 +89,7 @@ func newCommitter(db *pebble.DB, f *failure, opts *Options, reached position, la
 func (c *committer) start() {
 	go c.write()
 	go c.finish()
+	go c.abort()
 }
 
 // wake makes everybody look again. It follows a failure.
@@ -142,12 +148,25 @@ func (c *committer) write() {
 		if g == nil {
 			return
 		}
+		<-c.turn
 		if err := c.apply(g); err != nil {
 			c.failure.fail(fmt.Errorf("commit: %w", err))
 			return
 		}
+		c.turn <- struct{}{}
 		close(g.written)
 	}
+}
+
+// still calls f with how far the store has come, while nothing is written. Commits wait meanwhile.
+func (c *committer) still(f func(reached position) error) error {
+	select {
+	case <-c.turn:
+	case <-c.failure.done:
+		return c.failure.err
+	}
+	defer func() { c.turn <- struct{}{} }()
+	return f(c.reached)
 }
 
 // take waits for requests and makes a group of them. It returns nil when there will be no more.
@@ -183,14 +202,7 @@ func (c *committer) take() *group {
 }
 
 // apply writes the group into Pebble's log and memtable without waiting for the sync.
-func (c *committer) apply(g *group) (err error) {
-	// Pebble panics when its log can take no more records, with its locks held. The store has failed then
-	// and is not touched again; the panic must not hide that the batches were not committed.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
-		}
-	}()
+func (c *committer) apply(g *group) error {
 	g.batch = c.db.NewBatch()
 	c.writer.batch = g.batch
 	for _, r := range g.requests {
@@ -211,9 +223,8 @@ func (c *committer) apply(g *group) (err error) {
 	return c.db.ApplyNoSyncWait(g.batch, pebble.Sync)
 }
 
-// finish is the goroutine that answers.
+// finish is the goroutine that answers while all is well.
 func (c *committer) finish() {
-	defer close(c.ended)
 	for {
 		g := c.oldest()
 		if g == nil {
@@ -221,15 +232,20 @@ func (c *committer) finish() {
 		}
 		if err := c.settle(g); err != nil {
 			c.failure.fail(fmt.Errorf("sync: %w", err))
-			break
+			return
+		}
+		if !c.beginAnswer() {
+			return
 		}
 		for _, r := range g.requests {
 			r.done(nil)
 		}
 		c.release(g)
 	}
-	c.giveUp()
-	c.refuse()
+	if c.over {
+		c.refuse()
+		close(c.ended)
+	}
 }
 
 // oldest waits for the next group to settle. It returns nil after a failure, and when there will be no more.
@@ -241,11 +257,20 @@ func (c *committer) oldest() *group {
 			return c.taken[0]
 		}
 		if c.closing && len(c.waiting) == 0 {
+			c.over = true
 			return nil
 		}
 		c.groups.Wait()
 	}
 	return nil
+}
+
+// beginAnswer reports whether the oldest group may be answered. From a failure on that is abort's work.
+func (c *committer) beginAnswer() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answering = !c.failure.failed()
+	return c.answering
 }
 
 // settle waits until the group is durable, or written if it is lazy.
@@ -256,13 +281,10 @@ func (c *committer) settle(g *group) error {
 		return c.failure.err
 	}
 	if g.lazy {
-		return c.failure.check()
+		return nil
 	}
 	began := time.Now()
 	if err := g.batch.SyncWait(); err != nil {
-		return err
-	}
-	if err := c.failure.check(); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -283,7 +305,9 @@ func (c *committer) release(g *group) {
 	defer c.mu.Unlock()
 	c.taken = append(c.taken[:0], c.taken[1:]...)
 	c.bytes -= g.bytes
+	c.answering = false
 	c.work.Signal()
+	c.groups.Broadcast()
 	c.room.Broadcast()
 }
 
@@ -293,9 +317,21 @@ func (c *committer) waitingBytes() int64 {
 	return c.bytes
 }
 
-// giveUp answers what was taken or waits when the store has failed. What Pebble may have got is unknown.
-func (c *committer) giveUp() {
+// abort is the goroutine that answers after a failure. What Pebble may have got is unknown then.
+func (c *committer) abort() {
+	select {
+	case <-c.ended:
+		return
+	case <-c.failure.done:
+	}
 	c.mu.Lock()
+	for c.answering {
+		c.groups.Wait()
+	}
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
 	c.closing = true
 	taken, waiting := c.taken, c.waiting
 	c.taken, c.waiting, c.bytes = nil, nil, 0
@@ -309,6 +345,8 @@ func (c *committer) giveUp() {
 	for _, r := range waiting {
 		r.done(c.failure.err)
 	}
+	c.refuse()
+	close(c.ended)
 }
 
 // refuse answers late requests until there are none.

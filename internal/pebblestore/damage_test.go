@@ -49,7 +49,10 @@ func TestDamage(t *testing.T) {
 					rng := rand.New(rand.NewPCG(uint64(i), 0))
 					fs := source.CrashClone(vfs.CrashCloneCfg{})
 					files := filesOf(t, fs, kind)
-					file := files[rng.IntN(len(files))]
+					file := files[len(files)-1] // earlier ones wait for their removal
+					if kind == "marker" {
+						file = files[rng.IntN(len(files))]
+					}
 					if err := harm.do(rng, fs, file); err != nil {
 						t.Fatal(err)
 					}
@@ -67,8 +70,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// damageSource is a store as a crash leaves it: messages in several tables and in a closed and an open log,
-// everything synced, the witness up to date.
+// damageSource is a store as a crash leaves it: messages in tables and in the log, everything synced, the
+// witness up to date.
 func damageSource(t *testing.T) (*vfs.MemFS, []string) {
 	t.Helper()
 	mem := vfs.NewCrashableMem()
@@ -90,7 +93,7 @@ func damageSource(t *testing.T) (*vfs.MemFS, []string) {
 		if err := broker.Apply(b.Bytes(), want); err != nil {
 			t.Fatal(err)
 		}
-		if i == 20 || i == 40 {
+		if i == 5 || i == 15 {
 			if err := s.db.Flush(); err != nil {
 				t.Fatal(err)
 			}

@@ -113,7 +113,7 @@ func (l *limiter) allow(now time.Time) (skipped int, ok bool) {
 
 // backgroundPause slows the retries of a flush or compaction that fails, so that a full disk does not keep a
 // core busy. Pebble calls with a lock held; only a commit that needs a new memtable waits for it.
-const backgroundPause = 250 * time.Millisecond
+const backgroundPause = 100 * time.Millisecond
 
 // stallMax is how long one disk operation may take. A disk that is stuck is better left to another process
 // or machine than waited for in silence.

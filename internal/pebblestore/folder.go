@@ -68,8 +68,7 @@ func openFolder(fs vfs.FS, dir string, readOnly bool) (io.Closer, error) {
 		return nil, err
 	}
 	if !formatted {
-		text := formatText + strconv.Itoa(formatVersion) + "\n"
-		if err := writeFile(fs, fs.PathJoin(dir, formatName), []byte(text)); err != nil {
+		if err := writeFormat(fs, dir); err != nil {
 			return nil, errors.Join(fmt.Errorf("make data folder: %w", err), lock.Close())
 		}
 	}
@@ -97,6 +96,11 @@ func syncDir(fs vfs.FS, dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+func writeFormat(fs vfs.FS, dir string) error {
+	text := formatText + strconv.Itoa(formatVersion) + "\n"
+	return writeFile(fs, fs.PathJoin(dir, formatName), []byte(text))
 }
 
 func checkFormat(fs vfs.FS, dir string) error {

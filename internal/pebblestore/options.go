@@ -112,11 +112,12 @@ func (s *Store) pebbleOptions(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
 		// The newest format notices a damaged log, the default one skips what follows the damage.
 		FormatMajorVersion: pebble.FormatNewest,
-		FS:                 s.opts.FS,
+		FS:                 guardFS{s.fs, s.path(storeName), s.failure},
 		ReadOnly:           readOnly,
 		Logger:             &pebbleLogger{log: s.opts.Logger, failure: s.failure},
 		EventListener:      s.listener(),
 
+		CacheSize:           s.opts.CacheBytes,
 		MaxManifestFileSize: manifestMax,
 		MemTableSize:        uint64(s.opts.MemTableBytes),
 		// Compact early: reads pass through every sublevel of L0, and a short L0 keeps compactions small.

@@ -5,51 +5,81 @@ import (
 	"testing"
 )
 
-// anyText stands for a refusal whose text does not matter.
 const anyText = "any"
 
-func TestAuthorize(t *testing.T) {
-	key := func(grants ...Grant) Caller {
-		by := web
-		p, err := GrantPolicy(grants)
-		if err != nil {
-			t.Fatal(err)
-		}
-		by.Grants = p
-		return by
+type authorizeRow struct {
+	name   string
+	by     Caller
+	action string
+	policy string
+	want   string // the refusal's text, or anyText; empty: authorized
+}
+
+func checkAuthorize(t *testing.T, rows []authorizeRow) {
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			err := Authorize(ask(row.by, row.action), mustPolicy(t, row.policy))
+			if row.want == "" {
+				if err != nil {
+					t.Errorf("got %v, want it authorized", err)
+				}
+				return
+			}
+			var refusal *Error
+			if !errors.As(err, &refusal) || refusal.Code != CodeAccessDenied {
+				t.Fatalf("got %v, want AccessDenied", err)
+			}
+			if row.want != anyText && refusal.Message != row.want {
+				t.Errorf("got  %s\nwant %s", refusal.Message, row.want)
+			}
+		})
 	}
-	elsewhere := key(Grant{GrantFull, "*"})
+}
+
+// key is web with grants.
+func key(t *testing.T, grants ...Grant) Caller {
+	t.Helper()
+	by := web
+	p, err := GrantPolicy(grants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by.Grants = p
+	return by
+}
+
+func TestAuthorizeByKey(t *testing.T) {
+	elsewhere := key(t, Grant{GrantFull, "*"})
 	elsewhere.Account, elsewhere.Principal = partner.Account, partner.Principal
-	allowAll := statementText(`"Effect":"Allow","Principal":"*","Action":"sqs:*"`)
-	denyAll := statementText(`"Effect":"Deny","Principal":"*","Action":"sqs:*"`)
 	const (
 		noKeyRight   = "User: arn:aws:iam::000000000000:user/web is not authorized to perform: sqs:sendmessage on resource: " + testQueue + " because no identity-based policy allows the sqs:sendmessage action"
 		noQueueRight = "User: arn:aws:iam::111122223333:user/partner is not authorized to perform: sqs:sendmessage on resource: " + testQueue + " because no resource-based policy allows the sqs:sendmessage action"
 	)
-	for _, row := range []struct {
-		name   string
-		by     Caller
-		action string
-		policy string
-		want   string // the refusal's text; empty: authorized
-	}{
+	checkAuthorize(t, []authorizeRow{
 		{"the root may do everything", root, "DeleteQueue", "", ""},
 		{"a stranger nothing", stranger, "SendMessage", "", "Access to the resource " + testQueue + " is denied."},
 		{"nor the root of another account", foreign, "SendMessage", "", anyText},
 		{"nor a key of another account", partner, "SendMessage", "", noQueueRight},
 		{"nor one that may do everything at home", elsewhere, "SendMessage", "", noQueueRight},
 		{"a key without grants nothing", web, "SendMessage", "", noKeyRight},
-		{"a sender sends", key(Grant{GrantSend, "ord*"}), "SendMessage", "", ""},
-		{"and looks the queue up", key(Grant{GrantSend, "ord*"}), "GetQueueUrl", "", ""},
-		{"and does not receive", key(Grant{GrantSend, "ord*"}), "ReceiveMessage", "", anyText},
-		{"nor sends to other queues", key(Grant{GrantSend, "in-*"}), "SendMessage", "", noKeyRight},
-		{"names are matched as a whole", key(Grant{GrantSend, "order"}), "SendMessage", "", noKeyRight},
-		{"and with their case", key(Grant{GrantSend, "Orders"}), "SendMessage", "", noKeyRight},
-		{"a receiver receives", key(Grant{GrantSend, "in-*"}, Grant{GrantReceive, "orders"}), "ReceiveMessage", "", ""},
-		{"and deletes", key(Grant{GrantReceive, "orders"}), "DeleteMessage", "", ""},
-		{"and changes timeouts", key(Grant{GrantReceive, "orders"}), "ChangeMessageVisibility", "", ""},
-		{"and does not purge", key(Grant{GrantReceive, "orders"}), "PurgeQueue", "", anyText},
-		{"full access is everything", key(Grant{GrantFull, "*"}), "DeleteQueue", "", ""},
+		{"a sender sends", key(t, Grant{GrantSend, "ord*"}), "SendMessage", "", ""},
+		{"and looks the queue up", key(t, Grant{GrantSend, "ord*"}), "GetQueueUrl", "", ""},
+		{"and does not receive", key(t, Grant{GrantSend, "ord*"}), "ReceiveMessage", "", anyText},
+		{"nor sends to other queues", key(t, Grant{GrantSend, "in-*"}), "SendMessage", "", noKeyRight},
+		{"names are matched as a whole", key(t, Grant{GrantSend, "order"}), "SendMessage", "", noKeyRight},
+		{"and with their case", key(t, Grant{GrantSend, "Orders"}), "SendMessage", "", noKeyRight},
+		{"a receiver receives", key(t, Grant{GrantSend, "in-*"}, Grant{GrantReceive, "orders"}), "ReceiveMessage", "", ""},
+		{"and deletes", key(t, Grant{GrantReceive, "orders"}), "DeleteMessage", "", ""},
+		{"and changes timeouts", key(t, Grant{GrantReceive, "orders"}), "ChangeMessageVisibility", "", ""},
+		{"and does not purge", key(t, Grant{GrantReceive, "orders"}), "PurgeQueue", "", anyText},
+		{"full access is everything", key(t, Grant{GrantFull, "*"}), "DeleteQueue", "", ""},
+	})
+}
+
+func TestAuthorizeByQueuePolicy(t *testing.T) {
+	allowAll := statementText(`"Effect":"Allow","Principal":"*","Action":"sqs:*"`)
+	denyAll := statementText(`"Effect":"Deny","Principal":"*","Action":"sqs:*"`)
+	checkAuthorize(t, []authorizeRow{
 		{"an open queue takes from strangers", stranger, "SendMessage", allowAll, ""},
 		{"and from keys without grants", web, "SendMessage", allowAll, ""},
 		{"and from other accounts", partner, "SendMessage", allowAll, ""},
@@ -58,7 +88,7 @@ func TestAuthorize(t *testing.T) {
 		{"nor has its policy changed by strangers", stranger, "AddPermission", allowAll, anyText},
 		{"nor its messages moved", partner, "StartMessageMoveTask", allowAll, anyText},
 		{"nor anything that is not known", partner, "FormatDisk", allowAll, anyText},
-		{"a Deny of the queue outweighs a grant", key(Grant{GrantFull, "*"}), "SendMessage", denyAll,
+		{"a Deny of the queue outweighs a grant", key(t, Grant{GrantFull, "*"}), "SendMessage", denyAll,
 			"User: arn:aws:iam::000000000000:user/web is not authorized to perform: sqs:sendmessage on resource: " + testQueue + " with an explicit deny in a resource-based policy"},
 		{"and the root", root, "SendMessage", denyAll, anyText},
 		{"and the root's purge", root, "PurgeQueue", denyAll, anyText},
@@ -66,29 +96,7 @@ func TestAuthorize(t *testing.T) {
 		{"and replace it", root, "SetQueueAttributes", denyAll, ""},
 		{"and remove the statement", root, "RemovePermission", denyAll, ""},
 		{"which the root of another account cannot", foreign, "SetQueueAttributes", denyAll, anyText},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			checkAuthorize(t, Authorize(ask(row.by, row.action), mustPolicy(t, row.policy)), row.want)
-		})
-	}
-}
-
-// checkAuthorize compares a decision with the text of the refusal that is wanted; empty: authorized.
-func checkAuthorize(t *testing.T, err error, want string) {
-	t.Helper()
-	if want == "" {
-		if err != nil {
-			t.Errorf("got %v, want it authorized", err)
-		}
-		return
-	}
-	var refusal *Error
-	if !errors.As(err, &refusal) || refusal.Code != CodeAccessDenied {
-		t.Fatalf("got %v, want AccessDenied", err)
-	}
-	if want != anyText && refusal.Message != want {
-		t.Errorf("got  %s\nwant %s", refusal.Message, want)
-	}
+	})
 }
 
 // TestS15NobodyReachesAnothersQueueUnasked goes through every right, every kind of caller and a queue without

@@ -6,28 +6,17 @@ import (
 	"testing"
 )
 
-// named and typed are single attributes of which only the name, or the type, matters.
-func named(name string) []MessageAttribute {
-	return []MessageAttribute{stringAttribute(name, "String", "x")}
-}
-
-func typed(dataType string) []MessageAttribute {
-	return []MessageAttribute{stringAttribute("a", dataType, "1")}
-}
-
 func TestCheckAttributes(t *testing.T) {
+	const ipv = CodeInvalidParameterValue
 	const (
-		ipv      = CodeInvalidParameterValue
 		reserved = "You can't use message attribute names beginning with 'AWS.' or 'Amazon'. These strings are reserved for internal use."
 		badName  = "Invalid message (user) attribute name"
 		badType  = "The type of message (user) attribute 'a' is invalid. You must use only the following supported type prefixes: Binary, Number, String."
 		lists    = "Message attribute list values in SendMessage operation are not supported."
 	)
-	numbered := func(n int) (attrs []MessageAttribute) {
-		for i := range n {
-			attrs = append(attrs, stringAttribute("n"+string(rune('a'+i)), "String", "x"))
-		}
-		return attrs
+	named := func(name string) []MessageAttribute { return []MessageAttribute{stringAttribute(name, "String", "x")} }
+	typed := func(dataType string) []MessageAttribute {
+		return []MessageAttribute{stringAttribute("a", dataType, "1")}
 	}
 	tests := []struct {
 		name  string
@@ -36,8 +25,8 @@ func TestCheckAttributes(t *testing.T) {
 		text  string
 	}{
 		{"none pass", nil, 0, ""},
-		{"ten pass", numbered(10), 0, ""},
-		{"eleven are too many", numbered(11), ipv, "Number of message attributes [11] exceeds the allowed maximum [10]."},
+		{"ten pass", numberedAttributes(10), 0, ""},
+		{"eleven are too many", numberedAttributes(11), ipv, "Number of message attributes [11] exceeds the allowed maximum [10]."},
 		{"a name of letters, digits, hyphen, underscore and dot", named("aZ09-_.x"), 0, ""},
 		{"a name of 256 characters", named(strings.Repeat("n", 256)), 0, ""},
 		{"a name of 257 characters", named(strings.Repeat("n", 257)), ipv, "Message (user) attribute name must be shorter than 256 bytes."},
@@ -81,6 +70,14 @@ func TestCheckAttributes(t *testing.T) {
 			checkRefusal(t, tt.attrs, CheckAttributes(tt.attrs), tt.code, tt.text)
 		})
 	}
+}
+
+// numberedAttributes returns n attributes, each with a name of its own.
+func numberedAttributes(n int) (attrs []MessageAttribute) {
+	for i := range n {
+		attrs = append(attrs, stringAttribute("n"+string(rune('a'+i)), "String", "x"))
+	}
+	return attrs
 }
 
 func TestIsNumber(t *testing.T) {

@@ -151,25 +151,32 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// many repeats an item of a list, with its number where format asks for one.
-func many(n int, format string) string {
-	items := make([]string, n)
-	for i := range items {
-		items[i] = format
-		if strings.Contains(format, "%") {
-			items[i] = fmt.Sprintf(format, i)
-		}
+const goodStatement = `"Effect":"Allow","Principal":"*","Action":"sqs:*"`
+
+type policyRefusal struct {
+	name, text string
+	code       Code
+	message    string // a part of what the client reads
+}
+
+func checkPolicyRefusals(t *testing.T, rows []policyRefusal) {
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			p, err := ParsePolicy(row.text)
+			var refusal *Error
+			if !errors.As(err, &refusal) || p != nil {
+				t.Fatalf("ParsePolicy(%.200s): got %v, %v, want a refusal", row.text, p, err)
+			}
+			if refusal.Code != row.code || !strings.Contains(refusal.Message, row.message) {
+				t.Errorf("ParsePolicy(%.200s): got code %d, %q; want code %d, …%s…", row.text, refusal.Code, refusal.Message, row.code, row.message)
+			}
+		})
 	}
-	return strings.Join(items, ",")
 }
 
 func TestParsePolicyRefuses(t *testing.T) {
-	const good = `"Effect":"Allow","Principal":"*","Action":"sqs:*"`
-	for _, row := range []struct {
-		name, text string
-		code       Code
-		message    string // a part of what the client reads
-	}{
+	const good = goodStatement
+	checkPolicyRefusals(t, []policyRefusal{
 		{"no JSON", `nonsense`, CodeInvalidAttributeValue, "Invalid value for the parameter Policy."},
 		{"a list", `[]`, CodeInvalidAttributeValue, ""},
 		{"an empty object", `{}`, CodeInvalidAttributeValue, ""},
@@ -208,23 +215,27 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"an ARN operator and no ARN", statementText(good + `,"Condition":{"ArnLike":{"aws:PrincipalArn":"web"}}`), CodeInvalidAttributeValue, ""},
 		{"an object as a value", statementText(good + `,"Condition":{"StringEquals":{"aws:username":{}}}`), CodeInvalidAttributeValue, ""},
 		{"a policy variable", statementText(good + `,"Condition":{"StringEquals":{"aws:username":"${aws:userid}"}}`), CodeInvalidAttributeValue, "policy variable"},
-		{"8 actions", statementText(`"Effect":"Allow","Principal":"*","Action":[` + many(8, `"sqs:*"`) + `]`), CodeOverLimit, "8 Actions were found, maximum allowed is 7."},
-		{"21 statements", `{"Statement":[` + many(21, `{`+good+`}`) + `]}`, CodeOverLimit, "21 Statements were found, maximum allowed is 20."},
-		{"51 principals", statementText(`"Effect":"Allow","Action":"sqs:*","Principal":{"AWS":[` + many(51, `"%012d"`) + `]}`), CodeOverLimit, "51 Principals were found, maximum allowed is 50."},
-		{"11 conditions", `{"Statement":[` + many(11, `{`+good+`,"Condition":{"Bool":{"aws:SecureTransport":"true"}}}`) + `]}`, CodeOverLimit, "11 Conditions were found, maximum allowed is 10."},
-		{"8193 bytes", statementText(good + `,"Sid":"` + strings.Repeat("x", PolicyBytesMax) + `"`), CodeInvalidAttributeValue, "Invalid value for the parameter Policy."},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			p, err := ParsePolicy(row.text)
-			var refusal *Error
-			if !errors.As(err, &refusal) || p != nil {
-				t.Fatalf("ParsePolicy(%.200s): got %v, %v, want a refusal", row.text, p, err)
-			}
-			if refusal.Code != row.code || !strings.Contains(refusal.Message, row.message) {
-				t.Errorf("ParsePolicy(%.200s): got code %d, %q; want code %d, …%s…", row.text, refusal.Code, refusal.Message, row.code, row.message)
-			}
-		})
+	})
+}
+
+func TestPolicyLimits(t *testing.T) {
+	const good = goodStatement
+	many := func(n int, item func(i int) string) string {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = item(i)
+		}
+		return strings.Join(items, ",")
 	}
+	same := func(text string) func(int) string { return func(int) string { return text } }
+	account := func(i int) string { return fmt.Sprintf(`"%012d"`, i) }
+	checkPolicyRefusals(t, []policyRefusal{
+		{"8 actions", statementText(`"Effect":"Allow","Principal":"*","Action":[` + many(8, same(`"sqs:*"`)) + `]`), CodeOverLimit, "8 Actions were found, maximum allowed is 7."},
+		{"21 statements", `{"Statement":[` + many(21, same(`{`+good+`}`)) + `]}`, CodeOverLimit, "21 Statements were found, maximum allowed is 20."},
+		{"51 principals", statementText(`"Effect":"Allow","Action":"sqs:*","Principal":{"AWS":[` + many(51, account) + `]}`), CodeOverLimit, "51 Principals were found, maximum allowed is 50."},
+		{"11 conditions", `{"Statement":[` + many(11, same(`{`+good+`,"Condition":{"Bool":{"aws:SecureTransport":"true"}}}`)) + `]}`, CodeOverLimit, "11 Conditions were found, maximum allowed is 10."},
+		{"8193 bytes", statementText(good + `,"Sid":"` + strings.Repeat("x", PolicyBytesMax) + `"`), CodeInvalidAttributeValue, "Invalid value for the parameter Policy."},
+	})
 }
 
 func TestNoPolicyTextIsNoPolicy(t *testing.T) {

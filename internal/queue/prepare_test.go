@@ -284,7 +284,7 @@ func TestPrepareReceipts(t *testing.T) {
 	}
 	check := func(t *testing.T, got HeldReceipt, handle, prefix string, code Code, text string) {
 		t.Helper()
-		checkHeld(t, got, receipt, handle, prefix, code, text)
+		checkHeld(t, got, HeldReceipt{Receipt: receipt, Text: handle}, prefix, code, text)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -318,6 +318,23 @@ func TestPrepareReceipts(t *testing.T) {
 	}
 }
 
+// checkHeld compares a held receipt with the one it should be, or its error with code and text; prefix is what
+// KIND and the number in text stand for.
+func checkHeld(t *testing.T, got, want HeldReceipt, prefix string, code Code, text string) {
+	t.Helper()
+	var err error
+	if got.Err != nil {
+		err = got.Err
+	}
+	checkRefusal(t, prefix+want.Text, err, code, strings.ReplaceAll(text, "KIND.2.", prefix))
+	if got.Text != want.Text {
+		t.Errorf("%s: the text is %q", want.Text, got.Text)
+	}
+	if got.Err == nil && got.Receipt != want.Receipt {
+		t.Errorf("%s: got %+v, want %+v", want.Text, got.Receipt, want.Receipt)
+	}
+}
+
 func BenchmarkPrepare(b *testing.B) {
 	d := &Draft{Body: []byte(strings.Repeat("x", 1024)), Attributes: []MessageAttribute{stringAttribute("color", "String", "blue")}}
 	b.ReportAllocs()
@@ -325,21 +342,5 @@ func BenchmarkPrepare(b *testing.B) {
 		if p := Prepare(testCaller, "", d); p.Err != nil {
 			b.Fatal(p.Err)
 		}
-	}
-}
-
-// checkHeld compares a held receipt; prefix is what KIND and the number stand for.
-func checkHeld(t *testing.T, got HeldReceipt, receipt Receipt, handle, prefix string, code Code, text string) {
-	t.Helper()
-	var err error
-	if got.Err != nil {
-		err = got.Err
-	}
-	checkRefusal(t, prefix+handle, err, code, strings.ReplaceAll(text, "KIND.2.", prefix))
-	if got.Text != handle {
-		t.Errorf("%s: the text is %q", handle, got.Text)
-	}
-	if got.Err == nil && got.Receipt != receipt {
-		t.Errorf("%s: got %+v, want %+v", handle, got.Receipt, receipt)
 	}
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -98,20 +96,6 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 func (s *Server) Backup(directory string) (BackupReply, error) {
 	s.backups.Lock()
 	defer s.backups.Unlock()
-	return copyFolder(s.store, s.opts.Data, directory)
-}
-
-// BackupStopped does what Backup does for a data folder that no server uses.
-func BackupStopped(data, directory string) (BackupReply, error) {
-	store, err := pebblestore.Open(data, pebblestore.Options{ReadOnly: true})
-	if err != nil {
-		return BackupReply{}, err
-	}
-	reply, err := copyFolder(store, data, directory)
-	return reply, errors.Join(err, store.Close())
-}
-
-func copyFolder(store *pebblestore.Store, data, directory string) (BackupReply, error) {
 	began := time.Now()
 	if err := missingOrEmpty(directory); err != nil {
 		return BackupReply{}, err
@@ -119,19 +103,20 @@ func copyFolder(store *pebblestore.Store, data, directory string) (BackupReply, 
 	if err := os.MkdirAll(filepath.Dir(directory), 0o700); err != nil {
 		return BackupReply{}, err
 	}
-	if err := store.Checkpoint(directory); err != nil {
+	if err := s.store.Checkpoint(directory); err != nil {
 		return BackupReply{}, err
 	}
-	reply := BackupReply{Directory: directory, Keys: hasKeys(data)}
-	if reply.Keys {
-		if err := copyFile(KeysPath(data), KeysPath(directory)); err != nil {
+	if hasKeys(s.opts.Data) {
+		if err := copyFile(KeysPath(s.opts.Data), KeysPath(directory)); err != nil {
 			return BackupReply{}, fmt.Errorf("copy the keys: %w", err)
 		}
 	}
-	var err error
-	reply.Bytes, err = sizeOf(directory)
-	reply.Seconds = time.Since(began).Seconds()
-	return reply, err
+	return replyFor(directory, began)
+}
+
+func replyFor(directory string, began time.Time) (BackupReply, error) {
+	bytes, err := sizeOf(directory)
+	return BackupReply{directory, bytes, time.Since(began).Seconds(), hasKeys(directory)}, err
 }
 
 // missingOrEmpty returns an error that is fs.ErrExist when there is something in directory.
@@ -149,17 +134,18 @@ func missingOrEmpty(directory string) error {
 	return os.Remove(directory) // the store makes it
 }
 
-// copyFile copies a small file for its owner alone, and syncs the copy.
+// copyFile copies a file for its owner alone, and syncs the copy.
 func copyFile(from, to string) error {
-	data, err := os.ReadFile(from)
+	source, err := os.Open(from)
 	if err != nil {
 		return err
 	}
+	defer source.Close()
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	_, err = io.Copy(f, source)
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
@@ -177,47 +163,4 @@ func sizeOf(directory string) (int64, error) {
 		return err
 	})
 	return total, err
-}
-
-// Restored tells what a restored data folder holds.
-type Restored struct {
-	Report pebblestore.Report // of reading every block
-	Queues []queue.Stats      // each queue, by name
-	Bytes  int64              // of the folder
-	Keys   bool               // whether the access keys came with it
-}
-
-// Restore copies a backup into the data folder, which must be missing or empty, and checks the copy: every
-// block is read, and the queues are opened and counted as a server would.
-func Restore(ctx context.Context, backup, data string) (*Restored, error) {
-	if err := missingOrEmpty(data); err != nil {
-		return nil, err
-	}
-	store, err := pebblestore.Open(backup, pebblestore.Options{ReadOnly: true})
-	if err != nil {
-		return nil, fmt.Errorf("the backup: %w", err)
-	}
-	_, err = copyFolder(store, backup, data)
-	if err := errors.Join(err, store.Close()); err != nil {
-		return nil, err
-	}
-	return check(ctx, data)
-}
-
-// check opens a data folder, reads all of it and counts what is in the queues.
-func check(ctx context.Context, data string) (*Restored, error) {
-	s, err := Start(ctx, Options{Data: data, Authenticate: func(*http.Request, []byte) (queue.Caller, error) {
-		return queue.Caller{}, queue.Errorf(queue.CodeAccessDenied, "nobody may use a server that only checks its data")
-	}})
-	if err != nil {
-		return nil, err
-	}
-	found := &Restored{Keys: hasKeys(data)}
-	found.Report, err = s.store.Verify(ctx)
-	found.Queues, _ = s.broker.Stats(0)
-	if err := errors.Join(err, s.Shutdown(context.WithoutCancel(ctx))); err != nil {
-		return nil, err
-	}
-	found.Bytes, err = sizeOf(data)
-	return found, err
 }

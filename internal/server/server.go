@@ -85,6 +85,7 @@ type Server struct {
 
 	newKeys  bool
 	draining atomic.Bool
+	broken   atomic.Bool
 	failed   chan error     // receives once when the server cannot go on
 	serving  sync.WaitGroup // of the goroutines of this package
 	stop     sync.Once
@@ -211,7 +212,7 @@ func (s *Server) watch() {
 
 // fail reports that the server cannot go on. Only the first report counts.
 func (s *Server) fail(err error) {
-	s.draining.Store(true)
+	s.broken.Store(true)
 	select {
 	case s.failed <- err:
 	default:
@@ -244,7 +245,7 @@ func (s *Server) Ready() bool { return telemetry.Ready(s.checks()) }
 
 func (s *Server) checks() []telemetry.Check {
 	return []telemetry.Check{
-		{Name: "store", OK: func() bool { return len(s.failed) == 0 }},
+		{Name: "store", OK: func() bool { return !s.broken.Load() }},
 		{Name: "disk", OK: func() bool { return s.store.Space() != broker.SpaceFull }},
 		{Name: "serving", OK: func() bool { return !s.draining.Load() }},
 	}

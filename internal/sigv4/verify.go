@@ -110,10 +110,12 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Result, error) {
 	if !known {
 		secret = v.dummy
 	}
-	equal, err := v.matches(r, &c, secret, bodyHash[:])
-	switch {
-	case err != nil:
+	want, err := v.signature(r, &c, secret, bodyHash[:])
+	if err != nil {
 		return Result{}, err
+	}
+	equal := hmac.Equal(want, []byte(c.signature)) // in a time that does not depend on where they differ
+	switch {
 	case !known:
 		return Result{}, refuse(queue.CodeUnrecognizedClient, ErrUnknownKey, "The security token included in the request is invalid.")
 	case !equal:
@@ -122,11 +124,11 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Result, error) {
 	return Result{AccessKeyID: c.accessKeyID, Region: c.region, Service: c.service, Signed: c.time, Presigned: c.presigned}, nil
 }
 
-// matches computes the signature and compares, in a time that does not depend on where they differ.
-func (v *Verifier) matches(r *http.Request, c *claim, secret string, bodyHash []byte) (bool, error) {
+// signature returns what the signature of r has to be, in hexadecimal.
+func (v *Verifier) signature(r *http.Request, c *claim, secret string, bodyHash []byte) ([]byte, error) {
 	text, err := appendCanonical(make([]byte, 0, 1024), r, c, bodyHash)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	sum := sha256.Sum256(text)
 	text = append(text[:0], algorithm...)
@@ -143,8 +145,7 @@ func (v *Verifier) matches(r *http.Request, c *claim, secret string, bodyHash []
 
 	mac := hmac.New(sha256.New, v.keys.get(secret, c))
 	mac.Write(text)
-	want := hex.AppendEncode(text[:0], mac.Sum(nil))
-	return hmac.Equal(want, []byte(c.signature)), nil
+	return hex.AppendEncode(text[:0], mac.Sum(nil)), nil
 }
 
 func (v *Verifier) checkScope(c *claim) error {

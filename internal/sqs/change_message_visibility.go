@@ -13,13 +13,13 @@ func readChangeMessageVisibility(r *request, in *queue.ChangeMessageVisibilityIn
 
 func readChangeMessageVisibilityBatch(r *request, in *queue.ChangeMessageVisibilityBatchInput) {
 	in.Queue = r.queue()
-	r.each(names{json: "Entries", query: "ChangeMessageVisibilityBatchRequestEntry"}, func(f fields) {
+	for _, f := range r.structures(names{json: "Entries", query: "ChangeMessageVisibilityBatchRequestEntry"}) {
 		var e queue.ChangeMessageVisibilityBatchEntry
 		e.ID, _ = f.text("Id")
 		e.Receipt, _ = f.text("ReceiptHandle")
 		e.Visibility = f.number("VisibilityTimeout")
 		in.Entries = append(in.Entries, e)
-	})
+	}
 }
 
 func writeChangeMessageVisibilityBatch(w *reply, out *queue.BatchOutput) {

@@ -9,12 +9,12 @@ func readDeleteMessage(r *request, in *queue.DeleteMessageInput) {
 
 func readDeleteMessageBatch(r *request, in *queue.DeleteMessageBatchInput) {
 	in.Queue = r.queue()
-	r.each(names{json: "Entries", query: "DeleteMessageBatchRequestEntry"}, func(f fields) {
+	for _, f := range r.structures(names{json: "Entries", query: "DeleteMessageBatchRequestEntry"}) {
 		var e queue.DeleteMessageBatchEntry
 		e.ID, _ = f.text("Id")
 		e.Receipt, _ = f.text("ReceiptHandle")
 		in.Entries = append(in.Entries, e)
-	})
+	}
 }
 
 func writeDeleteMessageBatch(w *reply, out *queue.BatchOutput) {

@@ -122,7 +122,7 @@ func (f jsonFields) texts(n names) []string {
 
 func (f jsonFields) pairs(n names) map[string]string {
 	var pairs map[string]string
-	for key, v := range f.entries(n.json) {
+	for key, v := range f.members(n.json) {
 		s, err := v.Text()
 		if err != nil {
 			f.failure.malformed(err)
@@ -135,16 +135,20 @@ func (f jsonFields) pairs(n names) map[string]string {
 	return pairs
 }
 
-func (f jsonFields) each(n names, read func(fields)) {
+func (f jsonFields) structures(n names) []fields {
+	var list []fields
 	for v := range f.elements(n.json) {
-		read(jsonFields{v, f.failure})
+		list = append(list, jsonFields{v, f.failure})
 	}
+	return list
 }
 
-func (f jsonFields) eachNamed(n names, read func(string, fields)) {
-	for key, v := range f.entries(n.json) {
-		read(key, jsonFields{v, f.failure})
+func (f jsonFields) entries(n names) []entry {
+	var list []entry
+	for key, v := range f.members(n.json) {
+		list = append(list, entry{key, jsonFields{v, f.failure}})
 	}
+	return list
 }
 
 // elements returns the elements of a list, none when it is absent.
@@ -156,8 +160,8 @@ func (f jsonFields) elements(name string) iter.Seq[awsjson.Value] {
 	return list
 }
 
-// entries returns the entries of a map, none when it is absent.
-func (f jsonFields) entries(name string) iter.Seq2[string, awsjson.Value] {
+// members returns the members of a map, none when it is absent.
+func (f jsonFields) members(name string) iter.Seq2[string, awsjson.Value] {
 	list, ok := read(f, name, awsjson.Value.Members)
 	if !ok {
 		return func(func(string, awsjson.Value) bool) {}

@@ -75,10 +75,10 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if l.enter(addr) {
 			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.leave(addr) })}, nil
 		}
-		_ = conn.Close()
 		if l.limits.Refused != nil {
 			l.limits.Refused()
 		}
+		_ = conn.Close()
 	}
 }
 

@@ -22,12 +22,12 @@ func messageAttributesMap() names { return names{"MessageAttributes", "MessageAt
 
 func readAttributes(f fields, n names) []queue.MessageAttribute {
 	var list []queue.MessageAttribute
-	f.eachNamed(n, func(name string, value fields) {
-		a := queue.MessageAttribute{Name: name}
-		a.DataType, _ = value.text("DataType")
-		a.Kind, a.Value = readAttributeValue(value)
+	for _, e := range f.entries(n) {
+		a := queue.MessageAttribute{Name: e.key}
+		a.DataType, _ = e.value.text("DataType")
+		a.Kind, a.Value = readAttributeValue(e.value)
 		list = append(list, a)
-	})
+	}
 	return list
 }
 

@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"encoding/base64"
+	"iter"
 	"net/http"
 	"strconv"
 
@@ -126,44 +127,53 @@ func (f queryFields) texts(n names) []string {
 
 func (f queryFields) pairs(n names) map[string]string {
 	var pairs map[string]string
-	f.eachEntry(n, func(key string, entry queryFields) {
+	for key, e := range f.numbered(n) {
 		if pairs == nil {
 			pairs = make(map[string]string)
 		}
-		pairs[key], _ = entry.text("Value")
-	})
+		pairs[key], _ = e.text("Value")
+	}
 	return pairs
 }
 
-func (f queryFields) each(n names, read func(fields)) {
+func (f queryFields) structures(n names) []fields {
 	list := f.under(n)
+	var all []fields
 	for _, number := range list.Numbers() {
-		read(queryFields{list.Under(number), f.failure})
+		all = append(all, queryFields{list.Under(number), f.failure})
 	}
+	return all
 }
 
-func (f queryFields) eachNamed(n names, read func(string, fields)) {
-	last := make(map[string]queryFields)
-	f.eachEntry(n, func(key string, entry queryFields) { last[key] = entry })
-	f.eachEntry(n, func(key string, _ queryFields) {
-		if entry, ok := last[key]; ok {
-			delete(last, key)
-			read(key, queryFields{entry.params.Under("Value"), f.failure})
+func (f queryFields) entries(n names) []entry {
+	var list []entry
+	place := make(map[string]int) // of a key in the list
+	for key, e := range f.numbered(n) {
+		value := queryFields{e.params.Under("Value"), f.failure}
+		if i, repeated := place[key]; repeated {
+			list[i].value = value
+			continue
 		}
-	})
+		place[key] = len(list)
+		list = append(list, entry{key, value})
+	}
+	return list
 }
 
-// eachEntry walks over the entries of a map. When a key is repeated, the last one counts. Old tools leave out
-// the number of a single entry.
-func (f queryFields) eachEntry(n names, read func(key string, entry queryFields)) {
-	list := queryFields{f.under(n), f.failure}
-	if key, ok := list.text(n.key); ok {
-		read(key, list)
-	}
-	for _, number := range list.params.Numbers() {
-		entry := queryFields{list.params.Under(number), f.failure}
-		key, _ := entry.text(n.key)
-		read(key, entry)
+// numbered returns the keys of a map with what stands beside them. A key may be repeated; then the last one
+// counts. Old tools leave out the number of a single entry.
+func (f queryFields) numbered(n names) iter.Seq2[string, queryFields] {
+	return func(yield func(string, queryFields) bool) {
+		list := queryFields{f.under(n), f.failure}
+		if key, ok := list.text(n.key); ok && !yield(key, list) {
+			return
+		}
+		for _, number := range list.params.Numbers() {
+			e := queryFields{list.params.Under(number), f.failure}
+			if key, _ := e.text(n.key); !yield(key, e) {
+				return
+			}
+		}
 	}
 }
 

@@ -26,10 +26,16 @@ type fields interface {
 	texts(n names) []string
 	// pairs is a map of texts, nil when it is absent or empty.
 	pairs(n names) map[string]string
-	// each walks over a list of structures.
-	each(n names, read func(item fields))
-	// eachNamed walks over a map of structures. No key comes twice.
-	eachNamed(n names, read func(key string, value fields))
+	// structures is a list of structures.
+	structures(n names) []fields
+	// entries is a map of structures, in the order of the request. No key comes twice.
+	entries(n names) []entry
+}
+
+// entry is one key of a map with its value.
+type entry struct {
+	key   string
+	value fields
 }
 
 // failure remembers the first thing that was wrong with a request.

@@ -13,13 +13,13 @@ func writeSendMessage(w *reply, out *queue.SendMessageOutput) { writeSent(w, &ou
 func readSendMessageBatch(r *request, in *queue.SendMessageBatchInput) {
 	in.Queue = r.queue()
 	trace := traceHeader(r.header)
-	r.each(names{json: "Entries", query: "SendMessageBatchRequestEntry"}, func(f fields) {
+	for _, f := range r.structures(names{json: "Entries", query: "SendMessageBatchRequestEntry"}) {
 		var e queue.SendMessageBatchEntry
 		e.ID, _ = f.text("Id")
 		readDraft(f, &e.Draft)
 		e.TraceHeader = trace
 		in.Entries = append(in.Entries, e)
-	})
+	}
 }
 
 func writeSendMessageBatch(w *reply, out *queue.SendMessageBatchOutput) {

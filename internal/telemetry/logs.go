@@ -20,5 +20,14 @@ func NewLogger(w io.Writer, opts LogOptions) *slog.Logger {
 	if opts.Format == "text" || opts.Format != "json" && opts.Terminal {
 		return slog.New(slog.NewTextHandler(w, handler))
 	}
+	handler.ReplaceAttr = durationsAsText
 	return slog.New(slog.NewJSONHandler(w, handler))
+}
+
+// durationsAsText writes 4.5ms instead of 4500000, as the text form of the log does.
+func durationsAsText(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

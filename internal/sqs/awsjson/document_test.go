@@ -299,3 +299,23 @@ func TestBytesAreTheBody(t *testing.T) {
 		t.Errorf("Bytes is a copy, or can be appended to over the body: cap %d", cap(got))
 	}
 }
+
+// TestPlainLen holds the eight-byte steps equal to a plain loop, for every byte at every place.
+func TestPlainLen(t *testing.T) {
+	for c := range 256 {
+		for place := range 17 {
+			b := bytes.Repeat([]byte("a"), 17)
+			b[place] = byte(c)
+			if place < 16 {
+				b[place+1] = byte(c) + 1 // a borrow must not be seen as this one
+			}
+			want := bytes.IndexFunc(b, func(r rune) bool { return r < ' ' || r >= utf8.RuneSelf || r == '"' || r == '\\' })
+			if want < 0 {
+				want = len(b)
+			}
+			if got := plainLen(b); got != want {
+				t.Errorf("plainLen(%q) = %d, want %d", b, got, want)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -45,8 +46,8 @@ func (p *parser) text() error {
 }
 
 // plainLen returns how many bytes at the start of b are ASCII and neither a quote, a backslash nor a control
-// character. It looks at eight of them at a time: in each term the highest bit of a byte is set when that byte
-// is of the kind looked for, and perhaps of the one behind it, which the slow loop then finds out.
+// character. It looks at eight of them at a time: each term below sets the highest bit of a byte that is of the
+// kind looked for. A borrow may set it for bytes behind that one too, but never before it.
 func plainLen(b []byte) int {
 	const (
 		ones  = 0x0101010101010101
@@ -57,8 +58,8 @@ func plainLen(b []byte) int {
 		w := binary.LittleEndian.Uint64(b[n:])
 		quote, backslash := w^('"'*ones), w^('\\'*ones)
 		control := (w - ' '*ones) &^ w
-		if (w|control|(quote-ones)&^quote|(backslash-ones)&^backslash)&highs != 0 {
-			break
+		if found := (w | control | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
 		}
 		n += 8
 	}

@@ -77,29 +77,39 @@ func (w *Writer) Bool(name string, b bool) {
 // would make a line feed of it. Characters that XML cannot hold at all become U+FFFD.
 func appendText(b, s []byte) []byte {
 	for len(s) > 0 {
-		r, n := rune(s[0]), 1
-		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRune(s)
+		n := 0
+		for n < len(s) && isPlain(s[n]) {
+			n++
 		}
-		switch {
-		case r == '&':
-			b = append(b, "&amp;"...)
-		case r == '<':
-			b = append(b, "&lt;"...)
-		case r == '>':
-			b = append(b, "&gt;"...)
-		case r == '"':
-			b = append(b, "&quot;"...)
-		case r == '\r':
-			b = append(b, "&#xD;"...)
-		case r < ' ' && r != '\t' && r != '\n', r == 0xFFFE, r == 0xFFFF:
-			b = utf8.AppendRune(b, utf8.RuneError)
-		case r < utf8.RuneSelf:
-			b = append(b, byte(r))
-		default:
-			b = utf8.AppendRune(b, r)
+		b, s = append(b, s[:n]...), s[n:]
+		if len(s) == 0 {
+			break
 		}
-		s = s[n:]
+		r, n := utf8.DecodeRune(s)
+		b, s = appendRune(b, r), s[n:]
 	}
 	return b
+}
+
+// isPlain tells whether a byte is a character that needs no escape.
+func isPlain(c byte) bool {
+	return ' ' <= c && c < utf8.RuneSelf && c != '&' && c != '<' && c != '>' && c != '"' || c == '\n' || c == '\t'
+}
+
+func appendRune(b []byte, r rune) []byte {
+	switch {
+	case r == '&':
+		return append(b, "&amp;"...)
+	case r == '<':
+		return append(b, "&lt;"...)
+	case r == '>':
+		return append(b, "&gt;"...)
+	case r == '"':
+		return append(b, "&quot;"...)
+	case r == '\r':
+		return append(b, "&#xD;"...)
+	case r < ' ', r == 0xFFFE, r == 0xFFFF:
+		return utf8.AppendRune(b, utf8.RuneError)
+	}
+	return utf8.AppendRune(b, r)
 }

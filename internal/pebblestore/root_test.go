@@ -1,0 +1,220 @@
+//go:build linux
+
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/queue"
+)
+
+// needRoot leaves out tests that mount file systems, unless they are asked for.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getenv("FOREBAY_ROOT_TESTS") != "1" {
+		t.Skip("mounts file systems, which needs root: set FOREBAY_ROOT_TESTS=1")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("mounts file systems, and this process is not root")
+	}
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// mount mounts until the end of the test.
+func mount(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	run(t, "mount", append(args, dir)...)
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+}
+
+// TestDiskFillsUp fills a memory disk by commits that respect Space, then by another program. Nothing that was
+// acknowledged may be lost, and room must be enough to go on.
+func TestDiskFillsUp(t *testing.T) {
+	needRoot(t)
+	disk := t.TempDir()
+	mount(t, disk, "-t", "tmpfs", "-o", "size=48m", "tmpfs")
+	dir := filepath.Join(disk, "data")
+	opts := Options{Ballast: 4 << 20}
+	opts.Fatal = func(err error) { t.Errorf("the store has failed: %v", err) }
+	s, err := Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	var seq queue.Seq
+	for s.Space() == broker.SpaceOK {
+		b := new(broker.Batch)
+		for range 10 {
+			seq++
+			b.PutMessage(1, seq, nil, randomText(rng, 2000))
+		}
+		commitAll(t, s, b)
+		if seq > 1_000_000 {
+			t.Fatal("a disk of 48 MiB has taken 2 GB")
+		}
+	}
+	t.Logf("%d messages until the disk was low", seq)
+	// What drains the queue goes on.
+	drop := new(broker.Batch)
+	drop.DropMessages(1, seq/2)
+	commitAll(t, s, drop)
+	if err := s.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "room after a purge", func() bool { return s.Space() == broker.SpaceOK })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	// Somebody else takes the rest. The ballast is enough to start again.
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := make([]byte, 64<<10)
+	for err == nil {
+		_, err = filler.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if full, err := Open(dir, opts); err == nil {
+		if full.Space() != broker.SpaceFull {
+			t.Errorf("space on a full disk: got %d, want %d", full.Space(), broker.SpaceFull)
+		}
+		_ = full.Close() // may find no room for its last words
+	}
+	if _, err := FreeBallast(dir); err != nil {
+		t.Fatal(err)
+	}
+	s, err = Open(dir, opts)
+	if err != nil {
+		t.Fatalf("open with the ballast's room: %v", err)
+	}
+	if got, want := len(scanAll(t, s)), int(seq-seq/2); got != want {
+		t.Errorf("messages after the disk was full: got %d, want %d", got, want)
+	}
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "room after a file was removed", func() bool { return s.Space() == broker.SpaceOK })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func scanAll(t *testing.T, s *Store) (seqs []queue.Seq) {
+	t.Helper()
+	err := s.Scan(1, 0, 1<<62, func(seq queue.Seq, _, _ []byte) bool {
+		seqs = append(seqs, seq)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seqs
+}
+
+// waitFor polls, since a disk cannot be in virtual time.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s within 10 s", what)
+		}
+	}
+}
+
+// TestFileSystemLosesPower cuts the power of an ext4 file system: what was not synced is thrown away.
+func TestFileSystemLosesPower(t *testing.T) {
+	needRoot(t)
+	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
+		t.Skip("mkfs.ext4 is not installed")
+	}
+	image := filepath.Join(t.TempDir(), "image")
+	run(t, "truncate", "-s", "256M", image)
+	run(t, "mkfs.ext4", "-q", image)
+	var least atomic.Uint64
+	for cut := range 10 {
+		if cut > 0 {
+			// The failed store keeps its files open for ever, and with them the mount of its image.
+			before := image
+			image = filepath.Join(filepath.Dir(before), fmt.Sprintf("image%d", cut))
+			run(t, "cp", "--sparse=always", before, image)
+		}
+		disk := t.TempDir()
+		run(t, "mount", "-o", "loop", image, disk)
+		opts := Options{MemTableBytes: 1 << 20, Ballast: -1, SpaceLow: -1, SpaceFull: -1, Fatal: func(error) {}}
+		s, err := Open(filepath.Join(disk, "data"), opts)
+		if err != nil {
+			t.Fatalf("open after %d power cuts: %v", cut, err)
+		}
+		found := scanAll(t, s)
+		if uint64(len(found)) < least.Load() {
+			t.Errorf("after %d power cuts: %d messages are there, %d were acknowledged", cut, len(found), least.Load())
+		}
+		next := queue.Seq(len(found) + 1)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			done := make(chan error)
+			for seq := next; ; seq++ {
+				b := new(broker.Batch)
+				b.PutMessage(1, seq, nil, fmt.Appendf(nil, "%2000d", seq))
+				s.Commit(b, func(err error) { done <- err })
+				if err := <-done; err != nil {
+					return
+				}
+				least.Store(uint64(seq))
+			}
+		}()
+		goal := uint64(next) + 200
+		waitFor(t, "200 commits", func() bool { return least.Load() > goal })
+		shutdown(t, disk)
+		<-stopped
+		_ = s.Close() // the failure
+		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// shutdown makes the file system forget what is not on its disk, as a power cut does.
+func shutdown(t *testing.T, disk string) {
+	t.Helper()
+	const ext4Shutdown = 0x8004587d
+	noFlush := uint32(2)
+	f, err := os.Open(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), ext4Shutdown, uintptr(unsafe.Pointer(&noFlush)))
+	if errno != 0 {
+		t.Fatalf("shut down %s: %v", disk, errno)
+	}
+}
