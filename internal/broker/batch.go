@@ -66,6 +66,16 @@ func (b *Batch) PutMessage(q queue.ID, seq queue.Seq, header, body []byte) {
 	b.bytes(body)
 }
 
+// PutMessageParts stores a message whose stored body is prefix and body, one after the other.
+func (b *Batch) PutMessageParts(q queue.ID, seq queue.Seq, header, prefix, body []byte) {
+	b.begin(opPutMessage, q)
+	b.data = binary.AppendUvarint(b.data, uint64(seq))
+	b.bytes(header)
+	b.data = binary.AppendUvarint(b.data, uint64(len(prefix)+len(body)))
+	b.data = append(b.data, prefix...)
+	b.data = append(b.data, body...)
+}
+
 // DropMessage removes a message and its state.
 func (b *Batch) DropMessage(q queue.ID, seq queue.Seq) {
 	b.begin(opDropMessage, q)
@@ -133,7 +143,15 @@ func Apply(data []byte, a Applier) error {
 			return err
 		}
 	}
-	return d.err
+	return d.batchError()
+}
+
+// batchError is what Apply returns for what d ran into.
+func (d *decoder) batchError() error {
+	if d.err != nil {
+		return fmt.Errorf("%w: %w", ErrBatch, d.err)
+	}
+	return nil
 }
 
 func (d *decoder) apply(op opCode, q queue.ID, a Applier) error {
@@ -153,7 +171,7 @@ func (d *decoder) apply(op opCode, q queue.ID, a Applier) error {
 		first = d.bytes()
 	}
 	if d.err != nil {
-		return d.err
+		return d.batchError()
 	}
 	switch op {
 	case opPutMessage:
@@ -174,41 +192,4 @@ func (d *decoder) apply(op opCode, q queue.ID, a Applier) error {
 		return a.DropQueue(q)
 	}
 	return fmt.Errorf("%w: unknown change %d", ErrBatch, op)
-}
-
-// decoder reads the parts of an encoding and remembers the first thing that is wrong with it.
-type decoder struct {
-	rest []byte
-	err  error
-}
-
-func (d *decoder) byte() byte {
-	if len(d.rest) == 0 {
-		d.err = ErrBatch
-		return 0
-	}
-	b := d.rest[0]
-	d.rest = d.rest[1:]
-	return b
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.rest)
-	if n <= 0 {
-		d.err, d.rest = ErrBatch, nil
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return v
-}
-
-func (d *decoder) bytes() []byte {
-	n := d.uvarint()
-	if n > uint64(len(d.rest)) {
-		d.err, d.rest = ErrBatch, nil
-		return nil
-	}
-	p := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return p
 }

@@ -32,7 +32,8 @@ type Store interface {
 	// once, in call order, from a goroutine of the store: nil when every change of the batch, and of all
 	// batches before it, is durable; for a Lazy batch nil when it is written but perhaps not yet synced. Any
 	// other error is fatal for the store: every later Commit reports it too, and the process must stop.
-	// The batch belongs to the store until done is called.
+	// The batch belongs to the store until done is called. A batch without changes is fine: its done is called
+	// in its turn.
 	Commit(b *Batch, done func(error))
 
 	// Scan visits the messages of q with after < sequence <= upTo in ascending order until visit returns

@@ -59,8 +59,7 @@ type SendOutcome struct {
 type Receive struct {
 	By Caller
 	In *ReceiveMessageInput
-	// Again marks the repetition of a command that has been waiting: it is not authorized and counted anew,
-	// and it never answers OverLimit.
+	// Again marks the repetition of a command that has been waiting: it never answers OverLimit.
 	Again bool
 }
 
@@ -72,7 +71,7 @@ type Received struct {
 	// Wait is how long the consumer is ready to wait when Deliveries is empty; zero: answer now.
 	Wait time.Duration
 	// Pending says that Deliveries is empty only because messages are on their way from the store or to a
-	// dead-letter queue: repeat the command, also for a short poll, after the next Refilled or Arrive.
+	// dead-letter queue: repeat the command, also for a short poll, when the queue is Ready.
 	Pending bool
 }
 

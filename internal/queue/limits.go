@@ -13,6 +13,7 @@ const (
 	AttributesMax     = 10      // message attributes of a message
 	AttributeNameMax  = 256     // bytes of a message attribute's name, and of its type
 	IDLenMax          = 128     // characters of a group, deduplication or receive attempt id
+	TraceHeaderMax    = 2048    // bytes of an AWSTraceHeader
 	ReceiveMax        = 10      // messages of one receive
 	InFlightMax       = 120_000 // received and not deleted messages of a queue
 	MaxReceivesMax    = 1000    // highest maxReceiveCount

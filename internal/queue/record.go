@@ -71,8 +71,8 @@ type RememberedSend struct {
 
 // Task is a move task as it is kept.
 type Task struct {
-	ID       string // UUID text
-	Source   ID
-	UpTo     Seq // what the task set out to move: messages up to this one
-	MoveTask     // Handle is made from ID and SourceARN
+	ID     string // UUID text
+	Source ID
+	UpTo   Seq // what the task set out to move: messages up to this one
+	MoveTask
 }

@@ -10,7 +10,7 @@ type Stats struct {
 	InFlight  int64
 	Delayed   int64
 	Bytes     int64         // sum of the messages' sizes as SQS counts them
-	OldestAge time.Duration // age of the oldest visible message; zero when none
+	OldestAge time.Duration // age of the oldest message that was not deleted; zero when none
 	Blocked   int64         // FIFO: groups whose head is not deliverable
 	Waiters   int64         // long polls now waiting; filled in by the broker
 

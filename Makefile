@@ -1,0 +1,78 @@
+# Bare `make` lists the targets. CI calls the same ones.
+
+GO        ?= go
+BIN       ?= bin/forebay
+FUZZTIME  ?= 30s
+BENCH     ?= .
+KILLS     ?= 100
+POINTS    ?= 10000
+MESSAGES  ?= 1000000
+
+# The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
+CORE = ./internal/queue/... ./internal/broker/... ./internal/pebblestore/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/...
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static binary into bin/
+	$(GO) build -trimpath -ldflags='-s -w -buildid=' -o $(BIN) ./cmd/forebay
+
+.PHONY: test
+test: ## run the tests: no network, root or installed program needed
+	$(GO) test ./...
+
+.PHONY: race
+race: ## run the core packages' tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race $(CORE)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -rn1 dirname | sort -u); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
+	    echo "$$dir $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
+	  done; done
+
+.PHONY: bench
+bench: ## run the benchmarks; compare two outputs with `go tool -modfile=tools/go.mod benchstat old new`
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 ./internal/...
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+.PHONY: cover
+cover: ## measure what the tests reach, all packages together
+	$(GO) test -coverpkg=./internal/...,./cmd/... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+.PHONY: e2e
+e2e: ## test the built binary: the whole API, restarts, kill -9, a counted load
+	$(GO) test -count=1 -v ./e2e
+
+.PHONY: interop
+interop: ## install real clients into a scratch folder and run each against the server (needs the internet)
+	interop/run.sh
+
+.PHONY: torture
+torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
+	$(GO) test -count=1 -timeout 60m -v -run 'PowerCut' ./internal/pebblestore -torture.points=$(POINTS)
+	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
+
+.PHONY: verify
+verify: ## what is committed is what the tools make: go.mod is tidy, the build is reproducible
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	tools/reproducible.sh
+
+.PHONY: clean
+clean: ## remove what the targets made
+	rm -rf bin dist cover.out

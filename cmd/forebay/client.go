@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/forebay-mq/forebay/internal/config"
+)
+
+// client speaks to the server the user means, through the public API like every other client.
+type client struct {
+	*sqs.Client
+	target target
+	http   *http.Client
+}
+
+// connect finds the server and returns a client for it. It sends nothing yet.
+func (a *app) connect() (*client, error) {
+	t := a.target
+	if err := t.resolve(); err != nil {
+		return nil, err
+	}
+	c := &client{target: t, http: &http.Client{}}
+	c.Client = sqs.New(sqs.Options{
+		BaseEndpoint: aws.String(t.endpoint),
+		Region:       t.region,
+		Credentials:  credentials.NewStaticCredentialsProvider(t.keyID, t.secret, ""),
+		HTTPClient:   c.http,
+		AppID:        "forebay-cli",
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxBackoff = 2 * time.Second
+			o.Retryables = append([]retry.IsErrorRetryable{nobodyThere{}}, o.Retryables...)
+		}),
+	})
+	return c, nil
+}
+
+// nobodyThere stops retries where no server listens: the user should hear of that at once.
+type nobodyThere struct{}
+
+// IsErrorRetryable implements retry.IsErrorRetryable.
+func (nobodyThere) IsErrorRetryable(err error) aws.Ternary {
+	if unreachable(err) {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
+}
+
+// queueURL finds a queue by name or URL.
+func (c *client) queueURL(ctx context.Context, name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	out, err := c.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
+	if err != nil {
+		return "", c.explain(ctx, name, err)
+	}
+	return *out.QueueUrl, nil
+}
+
+// queueARN finds the ARN of a queue.
+func (c *client) queueARN(ctx context.Context, name string) (string, error) {
+	values, err := c.attributes(ctx, name, types.QueueAttributeNameQueueArn)
+	if err != nil {
+		return "", err
+	}
+	return values[string(types.QueueAttributeNameQueueArn)], nil
+}
+
+// attributes reads attributes of a queue.
+func (c *client) attributes(ctx context.Context, name string, names ...types.QueueAttributeName) (map[string]string, error) {
+	url, err := c.queueURL(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
+	if err != nil {
+		return nil, c.explain(ctx, name, err)
+	}
+	return out.Attributes, nil
+}
+
+// explain adds to an error of the server what helps: for a queue that is not there, the name that was
+// probably meant.
+func (c *client) explain(ctx context.Context, name string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if unreachable(err) {
+		return notReached(c.target.endpoint, err)
+	}
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return fail("%v", err)
+	}
+	f := apiFailure(api)
+	if f.code == exitDenied && strings.HasPrefix(c.target.keyID, "none") {
+		f.hints = []string{"No key was found for this server. In its folder, or with --data FOLDER:", `  eval "$(forebay env)"`}
+	}
+	if f.code != exitNotFound || name == "" {
+		return f
+	}
+	name = name[strings.LastIndex(name, "/")+1:]
+	f.what = fmt.Sprintf("no queue named %q.", name)
+	f.hints = []string{"List queues:  forebay queues"}
+	if best := config.Nearest(name, c.names(ctx, "")); best != "" {
+		f.what += fmt.Sprintf(" Did you mean %q?", best)
+	} else {
+		f.hints = append(f.hints, "Create it:    forebay queues create "+name)
+	}
+	return f
+}
+
+// names lists the names of the queues, as far as the server tells.
+func (c *client) names(ctx context.Context, prefix string) []string {
+	urls, err := c.list(ctx, prefix)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, 0, len(urls))
+	for _, u := range urls {
+		names = append(names, nameOf(u))
+	}
+	return names
+}
+
+// list returns the URLs of the queues whose name begins with prefix.
+func (c *client) list(ctx context.Context, prefix string) ([]string, error) {
+	var urls []string
+	in := &sqs.ListQueuesInput{MaxResults: aws.Int32(1000)}
+	if prefix != "" {
+		in.QueueNamePrefix = &prefix
+	}
+	for {
+		out, err := c.ListQueues(ctx, in)
+		if err != nil {
+			return nil, c.explain(ctx, "", err)
+		}
+		urls = append(urls, out.QueueUrls...)
+		if aws.ToString(out.NextToken) == "" {
+			return urls, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// nameOf is the name at the end of a queue URL or ARN.
+func nameOf(url string) string { return url[strings.LastIndexAny(url, "/:")+1:] }

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package main
+
+import "errors"
+
+// errUnknownHere says that this kind of machine does not tell.
+var errUnknownHere = errors.New("not known on this system")
+
+// diskSpace returns the free and total bytes of the disk that path is on.
+func diskSpace(string) (free, total int64, err error) { return 0, 0, errUnknownHere }
+
+// descriptorLimit is how many files and connections this process may have open.
+func descriptorLimit() (uint64, error) { return 0, errUnknownHere }

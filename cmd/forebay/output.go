@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// formats are the values of -o.
+var formats = []string{"table", "json", "jsonl", "name"}
+
+// listing is what a command found, ready for every format.
+type listing struct {
+	columns []string
+	rows    []row
+	single  bool // one thing, not a list: json shows it without brackets
+}
+
+// row is one thing found.
+type row struct {
+	name  string   // for -o name
+	cells []string // for tables, one for each column
+	item  any      // for json
+}
+
+// print writes the listing in the chosen format. Without one it is a table on a terminal, and otherwise lines
+// of cells with tabs between them, which other programs can cut.
+func (a *app) print(l listing) error {
+	switch a.format {
+	case "json":
+		return a.printJSON(l)
+	case "jsonl":
+		encoder := json.NewEncoder(a.out)
+		encoder.SetEscapeHTML(false)
+		for _, r := range l.rows {
+			if err := encoder.Encode(r.item); err != nil {
+				return err
+			}
+		}
+	case "name":
+		for _, r := range l.rows {
+			fmt.Fprintln(a.out, r.name)
+		}
+	case "":
+		if !terminal(a.out) {
+			for _, r := range l.rows {
+				fmt.Fprintln(a.out, strings.Join(r.cells, "\t"))
+			}
+			return nil
+		}
+		return a.printTable(l)
+	default:
+		return a.printTable(l)
+	}
+	return nil
+}
+
+func (a *app) printJSON(l listing) error {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if l.single && len(l.rows) == 1 {
+		return encoder.Encode(l.rows[0].item)
+	}
+	items := make([]any, 0, len(l.rows))
+	for _, r := range l.rows {
+		items = append(items, r.item)
+	}
+	return encoder.Encode(items)
+}
+
+func (a *app) printTable(l listing) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	if !a.noHeader {
+		fmt.Fprintln(w, strings.Join(l.columns, "\t"))
+	}
+	for _, r := range l.rows {
+		fmt.Fprintln(w, strings.Join(r.cells, "\t"))
+	}
+	return w.Flush()
+}
+
+// text reports whether output is for people: no format was asked for, or tables.
+func (a *app) text() bool { return a.format == "" || a.format == "table" }
+
+// terminal reports whether w is one.
+func terminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// short is a message id for people: enough of it to tell messages apart.
+func short(id string) string {
+	if len(id) < 8 {
+		return id
+	}
+	return id[:4] + "…" + id[len(id)-2:]
+}
+
+// bytesText is a number of bytes for people.
+func bytesText(n int64) string {
+	switch {
+	case n < 10<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 10<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	case n < 10<<30:
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d GiB", n>>30)
+}
+
+// ageText is a time span for people, in its two largest units at most.
+func ageText(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dd", d/(24*time.Hour))
+}
+
+// plural is "1 message" or "3 messages".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// confirm asks before something is destroyed. Where nobody can answer, --yes must have been given.
+func (a *app) confirm(question, repeat string) error {
+	if a.yes {
+		return nil
+	}
+	if !terminal(a.in) || !terminal(a.errs) {
+		return &failure{code: exitUsage, what: question + " Nobody is here to answer", hints: []string{"Say so beforehand:  " + repeat + " --yes"}}
+	}
+	fmt.Fprintf(a.errs, "%s Type yes to go on: ", question)
+	var answer string
+	if _, err := fmt.Fscanln(a.in, &answer); err != nil && err != io.EOF && answer != "" {
+		return err
+	}
+	if answer != "yes" {
+		return fail("not done")
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"forebay": main, "aws": fakeAWS})
+}
+
+// fakeAWS stands for the aws program of the user: it shows how it was called.
+func fakeAWS() {
+	if slices.Contains(os.Args, "--version") {
+		fmt.Println("aws-cli/1.45.11 Python/3.12.3 Linux/6.8.0 botocore/1.43.11")
+		return
+	}
+	fmt.Println("arguments:", strings.Join(os.Args[1:], " "))
+	fmt.Println("endpoint:", os.Getenv("AWS_ENDPOINT_URL_SQS"), "key:", os.Getenv("AWS_ACCESS_KEY_ID"), "region:", os.Getenv("AWS_REGION"))
+	if slices.Contains(os.Args, "fail") {
+		os.Exit(254)
+	}
+}
+
+// readyTimeout bounds the wait for a server; it is long because nobody waits for it but a broken test.
+const readyTimeout = 60 * time.Second
+
+// socketKey is where a script keeps the socket on which a server says that it is ready.
+type socketKey struct{}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			name := filepath.Join(env.WorkDir, "ready")
+			socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { socket.Close() })
+			env.Values[socketKey{}] = socket
+			env.Vars = append(env.Vars, "NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ready":     waitReady,
+			"terminate": terminateServer,
+			"capture":   capture,
+		},
+	})
+}
+
+// waitReady waits until the server of the script is ready, and sets ENDPOINT and ADDRESS to where it is. Its
+// argument is the data folder; left out, it is forebay-data.
+func waitReady(ts *testscript.TestScript, _ bool, args []string) {
+	socket := ts.Value(socketKey{}).(*net.UnixConn)
+	ts.Check(socket.SetReadDeadline(time.Now().Add(readyTimeout)))
+	for {
+		text := make([]byte, 64)
+		n, err := socket.Read(text)
+		ts.Check(err)
+		if string(text[:n]) == "READY=1" {
+			break
+		}
+	}
+	folder := "forebay-data"
+	if len(args) > 0 {
+		folder = args[0]
+	}
+	endpoint := strings.TrimSpace(ts.ReadFile(filepath.Join(folder, endpointFile)))
+	ts.Setenv("ENDPOINT", endpoint)
+	ts.Setenv("ADDRESS", strings.TrimPrefix(endpoint, "http://"))
+}
+
+// terminateServer sends SIGTERM to the server of the script, as a service manager does. (kill knows -INT alone.)
+func terminateServer(ts *testscript.TestScript, _ bool, _ []string) {
+	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(filepath.Join("forebay-data", "pid"))))
+	ts.Check(err)
+	process, err := os.FindProcess(pid)
+	ts.Check(err)
+	ts.Check(process.Signal(terminate))
+}
+
+// capture sets a variable to what was printed last: capture NAME stdout|stderr [PREFIX]. With a prefix it takes
+// the word behind it.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: capture NAME stdout|stderr [PREFIX]")
+	}
+	text := ts.ReadFile(args[1])
+	if len(args) > 2 {
+		_, after, ok := strings.Cut(text, args[2])
+		if !ok {
+			ts.Fatalf("no %q in %q", args[2], text)
+		}
+		text = strings.Fields(after)[0]
+	}
+	ts.Setenv(args[0], strings.TrimSpace(text))
+}

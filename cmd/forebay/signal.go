@@ -1,0 +1,6 @@
+package main
+
+import "syscall"
+
+// terminate is what service managers send to stop a process.
+const terminate = syscall.SIGTERM

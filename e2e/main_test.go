@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+var (
+	endpoint     = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
+	killRounds   = flag.Int("kill.rounds", 3, "how often the server is killed under load")
+	loadMessages = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
+)
+
+// binary is the program under test, built once by TestMain.
+var binary string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if *endpoint != "" {
+		return m.Run()
+	}
+	folder, err := os.MkdirTemp("", "forebay-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	binary = filepath.Join(folder, "forebay")
+	build := exec.Command("go", "build", "-o", binary, "../cmd/forebay")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build the binary:", err)
+		return 1
+	}
+	return m.Run()
+}

@@ -1,0 +1,159 @@
+package access
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/sigv4"
+)
+
+// Failure says why somebody was not let in, in the words of the metric forebay_auth_failures_total.
+type Failure string
+
+// The failures. Denied is for a request whose caller is known and may not do what it asks; package queue finds
+// that out, so who counts it is whoever sees the answer.
+const (
+	FailureUnknownKey   Failure = "unknown_key"
+	FailureBadSignature Failure = "bad_signature" // wrong, or unreadable
+	FailureExpired      Failure = "expired"       // a presigned request
+	FailureSkew         Failure = "skew"
+	FailureDenied       Failure = "denied"
+)
+
+// AuthenticatorOptions say how callers are recognised. Keys and Account are needed.
+type AuthenticatorOptions struct {
+	Keys    *Keys
+	Account string // the server's own, 12 digits: that of keys without another
+	Region  string // a signature must be for it; empty: for any
+	// Peer tells where a request came from and whether over TLS. Nil: its connection, proxies included.
+	Peer func(*http.Request) (netip.Addr, bool)
+	// OnFailure is called for every request that is refused here. It may be nil.
+	OnFailure func(Failure)
+	Logger    *slog.Logger     // told about refusals, at debug level; nil: nobody
+	Now       func() time.Time // nil: time.Now
+}
+
+// Authenticator turns signed requests into callers. It may be used from many goroutines.
+type Authenticator struct {
+	opts     AuthenticatorOptions
+	verifier *sigv4.Verifier
+}
+
+// NewAuthenticator returns an Authenticator.
+func NewAuthenticator(opts AuthenticatorOptions) *Authenticator {
+	if opts.Peer == nil {
+		opts.Peer = connection
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	secret := func(id string) (string, bool) {
+		key, known := opts.Keys.lookup(id)
+		if !known {
+			return "", false
+		}
+		return key.Secret.Reveal(), true
+	}
+	return &Authenticator{opts, sigv4.New(sigv4.Options{Secret: secret, Region: opts.Region, Now: opts.Now})}
+}
+
+// Authenticate returns who sent r, whose whole body is given. A request without any signature is a stranger's,
+// which is no error: a queue's policy may let strangers in. Errors are [*queue.Error], see [sigv4.Verifier.Verify].
+func (a *Authenticator) Authenticate(r *http.Request, body []byte) (queue.Caller, error) {
+	by := queue.Caller{}
+	by.Source, by.Secure = a.opts.Peer(r)
+	if !sigv4.Signed(r) {
+		return by, nil
+	}
+	result, err := a.verifier.Verify(r, body)
+	if err != nil {
+		a.failed(by, err)
+		return queue.Caller{}, err
+	}
+	key, known := a.opts.Keys.lookup(result.AccessKeyID)
+	if !known { // deleted since the lookup before
+		err := queue.Errorf(queue.CodeUnrecognizedClient, "The security token included in the request is invalid.")
+		a.failed(by, err)
+		return queue.Caller{}, err
+	}
+	by.ID = key.ID
+	by.Grants = key.policy
+	by.Owner = key.Root()
+	by.Account = key.Account
+	if by.Account == "" {
+		by.Account = a.opts.Account
+	}
+	by.Principal = principal(by.Account, key)
+	return by, nil
+}
+
+func (a *Authenticator) failed(by queue.Caller, err error) {
+	failure := failureOf(err)
+	if a.opts.OnFailure != nil {
+		a.opts.OnFailure(failure)
+	}
+	a.opts.Logger.Debug("request refused", "reason", failure, "source", by.Source, "err", err)
+}
+
+func failureOf(err error) Failure {
+	switch {
+	case errors.Is(err, sigv4.ErrSkew):
+		return FailureSkew
+	case errors.Is(err, sigv4.ErrExpired):
+		return FailureExpired
+	case errors.Is(err, sigv4.ErrMismatch), errors.Is(err, sigv4.ErrMalformed):
+		return FailureBadSignature
+	}
+	return FailureUnknownKey
+}
+
+func principal(account string, key *Key) string {
+	if key.Root() {
+		return "arn:aws:iam::" + account + ":root"
+	}
+	return "arn:aws:iam::" + account + ":user/" + key.Name
+}
+
+// connection is where a request's connection came from, and whether it is encrypted.
+func connection(r *http.Request) (netip.Addr, bool) {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, r.TLS != nil
+	}
+	return addr.Addr().Unmap(), r.TLS != nil
+}
+
+// Dev returns an authentication that lets everybody in as the owner of the account, whatever the signature. The
+// access key id of a request, if there is one, becomes the caller's ID, which is then what SenderId shows.
+func Dev(account string) func(*http.Request, []byte) (queue.Caller, error) {
+	root := queue.Caller{Account: account, Principal: "arn:aws:iam::" + account + ":root", ID: account, Owner: true}
+	return func(r *http.Request, _ []byte) (queue.Caller, error) {
+		by := root
+		by.Source, by.Secure = connection(r)
+		if id := claimedID(r); id != "" {
+			by.ID = id
+		}
+		return by, nil
+	}
+}
+
+// claimedID returns the access key id that a request names, empty when it names none.
+func claimedID(r *http.Request) string {
+	_, credential, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	if !found && strings.Contains(r.URL.RawQuery, "X-Amz-Credential=") {
+		_, credential, _ = strings.Cut(r.URL.RawQuery, "X-Amz-Credential=")
+		credential, _, _ = strings.Cut(credential, "&")
+		credential, _ = url.QueryUnescape(credential)
+	}
+	id, _, _ := strings.Cut(credential, "/")
+	if len(id) > 128 {
+		return ""
+	}
+	return id
+}

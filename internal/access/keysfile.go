@@ -1,0 +1,172 @@
+package access
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/forebay-mq/forebay/internal/queue"
+)
+
+const (
+	// keysFormat is the version of the keys file. A reader refuses what is newer than itself.
+	keysFormat = 1
+	// keysFileMax bounds the file, far above what KeysMax keys need.
+	keysFileMax = 64 << 20
+	// leftOver is how old an unfinished change must be to belong to a process that has died.
+	leftOver = time.Minute
+)
+
+// keysFile is the file as JSON. It is the only place where secrets are written.
+type keysFile struct {
+	Format int         `json:"format"`
+	Keys   []storedKey `json:"keys"`
+}
+
+type storedKey struct {
+	Name     string        `json:"name"`
+	ID       string        `json:"id"`
+	Secret   string        `json:"secret"`
+	Account  string        `json:"account,omitempty"`
+	Grants   []queue.Grant `json:"grants,omitempty"`
+	Disabled bool          `json:"disabled,omitempty"`
+	Created  time.Time     `json:"created"`
+}
+
+// readKeys reads and checks the keys file.
+func readKeys(path string) (*keyring, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("%s holds secrets and can be read by others (mode %04o); fix it with: chmod 600 %s", path, mode, path)
+	}
+	if info.Size() > keysFileMax {
+		return nil, fmt.Errorf("%s has %d bytes, which is too much for a keys file", path, info.Size())
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := decodeKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a keys file: %w", path, err)
+	}
+	if file.Format != keysFormat {
+		return nil, fmt.Errorf("%s has format %d, this program reads format %d", path, file.Format, keysFormat)
+	}
+	keys := make([]Key, len(file.Keys))
+	for i, k := range file.Keys {
+		keys[i] = Key{Name: k.Name, ID: k.ID, Secret: Secret(k.Secret), Account: k.Account, Grants: k.Grants, Disabled: k.Disabled, Created: k.Created}
+	}
+	ring, err := newKeyring(keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return ring, nil
+}
+
+// decodeKeys reads the JSON. Members that it does not know are an error: a misspelt "disabled" must not pass.
+// What was read may be a secret, so it is kept out of the errors.
+func decodeKeys(text []byte) (keysFile, error) {
+	var file keysFile
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&file)
+	if err == nil && dec.InputOffset() != int64(len(bytes.TrimRight(text, " \r\n\t"))) {
+		err = errors.New("something follows the JSON")
+	}
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return file, nil
+	case errors.As(err, &kind):
+		return keysFile{}, fmt.Errorf("%s has the wrong type", kind.Field)
+	case strings.HasPrefix(err.Error(), "json: unknown field"):
+		return keysFile{}, err
+	}
+	return keysFile{}, fmt.Errorf("not the expected JSON, near byte %d", dec.InputOffset())
+}
+
+// changeKeys reads the keys (none when there is no file yet), lets change edit them, and replaces the file.
+// The new file is written beside the old one under a name that must not exist yet, which keeps two processes
+// from changing the keys at once; then it takes the old one's place. After a crash there is one or the other.
+func changeKeys(path string, change func([]Key) ([]Key, error)) error {
+	draft := path + ".new"
+	f, err := openDraft(draft)
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		var keys []Key
+		ring, err := readKeys(path)
+		switch {
+		case err == nil:
+			keys = ring.list
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+		if keys, err = change(keys); err != nil {
+			return err
+		}
+		return writeKeys(f, keys)
+	}()
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(draft, path)
+	}
+	if err != nil {
+		_ = os.Remove(draft)
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// openDraft makes the file that is to replace the keys file.
+func openDraft(draft string) (*os.File, error) {
+	if info, err := os.Stat(draft); err == nil && time.Since(info.ModTime()) > leftOver {
+		_ = os.Remove(draft)
+	}
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("the keys are being changed by another process, try again (if there is none: remove %s)", draft)
+	}
+	return f, err
+}
+
+func writeKeys(f *os.File, keys []Key) error {
+	if _, err := newKeyring(keys); err != nil {
+		return err
+	}
+	file := keysFile{Format: keysFormat, Keys: make([]storedKey, len(keys))}
+	for i, k := range keys {
+		file.Keys[i] = storedKey{Name: k.Name, ID: k.ID, Secret: k.Secret.Reveal(), Account: k.Account, Grants: k.Grants, Disabled: k.Disabled, Created: k.Created}
+	}
+	text, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// syncFolder makes a rename durable. Windows has no such call and does not need it.
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,72 @@
+package guard
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	quoted = regexp.MustCompile("`([^`\n]+)`")
+	link   = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+)
+
+// tops are the folders in the root that a document may name; a quoted path that begins with one must exist.
+var tops = []string{"cmd", "internal", "docs", "e2e", "interop", "tools", "changelog", "examples", ".ci", ".github"}
+
+func TestDocumentsNameOnlyWhatExists(t *testing.T) {
+	walk(t, func(p string) {
+		if !strings.HasSuffix(p, ".md") {
+			return
+		}
+		text := read(t, p)
+		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+			if named, ok := repositoryPath(m[1]); ok && !exists(named) {
+				t.Errorf("%s names %s, which is not there", p, m[1])
+			}
+		}
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target := m[1]
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			if !exists(path.Join(path.Dir(p), target)) {
+				t.Errorf("%s links to %s, which is not there", p, target)
+			}
+		}
+	})
+}
+
+// repositoryPath says whether a quoted text is meant as a path of the repository, and which.
+func repositoryPath(text string) (string, bool) {
+	named := strings.TrimSuffix(strings.TrimPrefix(text, "./"), "/")
+	if strings.ContainsAny(named, " *{}<>$…=:") || strings.Contains(named, "...") {
+		return "", false
+	}
+	first, rest, _ := strings.Cut(named, "/")
+	return named, rest != "" && slices.Contains(tops, first)
+}
+
+func exists(p string) bool {
+	_, err := os.Stat(filepath.Join(root, filepath.FromSlash(p)))
+	return err == nil
+}
+
+// TestTheArchitectureNamesEveryPackage keeps the one page complete as well as true.
+func TestTheArchitectureNamesEveryPackage(t *testing.T) {
+	text := read(t, "docs/ARCHITECTURE.md")
+	folders, _ := packages(sources(t))
+	for _, folder := range folders {
+		name := strings.TrimPrefix(folder, "internal/")
+		if folder == "internal/deps" {
+			continue // a placeholder
+		}
+		if !strings.Contains(text, name) {
+			t.Errorf("docs/ARCHITECTURE.md does not mention %s", folder)
+		}
+	}
+}

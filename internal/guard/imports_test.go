@@ -1,0 +1,146 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what the code of a package, its tests aside, may import besides the standard library.
+type rule struct {
+	pkg     string
+	imports []string // packages of this module; a trailing "..." takes in what lies below
+	modules []string // import paths of other modules; each takes in what lies below
+	why     string
+}
+
+// rules is the drawing of the house, from the cellar up. Arrows run downward only: a package imports rows above
+// its own, never below.
+var rules = []rule{
+	{pkg: "internal/queue",
+		why: "the core is pure: what a queue is does not depend on how it is stored, served or tested"},
+	{pkg: "internal/sigv4", imports: []string{"internal/queue"},
+		why: "signatures are arithmetic on a request; of the queues it knows the error codes alone"},
+	{pkg: "internal/config", modules: []string{"github.com/pelletier/go-toml/v2"},
+		why: "a file's keys are texts and numbers; cmd turns them into each package's own Options"},
+	{pkg: "internal/history",
+		why: "it judges what clients saw, and so must not know how the server works"},
+	{pkg: "internal/guard",
+		why: "it reads the source, it does not link it"},
+
+	{pkg: "internal/broker", imports: []string{"internal/queue"},
+		why: "the broker declares the Store it needs, so it knows no engine, no protocol and no client"},
+	{pkg: "internal/broker/storetest", imports: []string{"internal/broker", "internal/queue"},
+		modules: []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
+		why:     "the suite holds the promises of broker.Store, whatever the engine"},
+	{pkg: "internal/pebblestore", imports: []string{"internal/broker", "internal/queue"},
+		modules: []string{"github.com/cockroachdb/pebble/v2", "golang.org/x/sys"},
+		why:     "the one package that knows Pebble and the disk"},
+	{pkg: "internal/access", imports: []string{"internal/queue", "internal/sigv4"},
+		why: "it tells who asks, and ends at queue.Caller"},
+	{pkg: "internal/telemetry", imports: []string{"internal/queue"},
+		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/client_model"},
+		why:     "it takes figures through functions it is given, so nothing below needs to know it"},
+
+	{pkg: "internal/sqs/awsjson", imports: []string{"internal/queue", "internal/sqs/wire"},
+		why: "a codec knows letters; it decides nothing and reaches nobody"},
+	{pkg: "internal/sqs/awsquery", imports: []string{"internal/queue", "internal/sqs/wire"},
+		why: "as awsjson; the two codecs do not know each other"},
+	{pkg: "internal/sqs", imports: []string{"internal/queue", "internal/sqs/..."},
+		why: "a front speaks to queue.Service, never to the broker behind it"},
+
+	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/telemetry", "internal/broker",
+		"internal/pebblestore", "internal/sigv4", "internal/queue"},
+		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/prometheus/client_golang"},
+		why:     "the one place where the parts become a process"},
+	{pkg: "internal/testkit", imports: []string{"internal/server", "internal/sqs", "internal/access", "internal/telemetry",
+		"internal/broker", "internal/pebblestore", "internal/sigv4", "internal/queue"},
+		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/aws/aws-sdk-go-v2", "github.com/google/go-cmp"},
+		why:     "a whole server in virtual time, for tests only"},
+	{pkg: "cmd/forebay", imports: []string{"internal/..."},
+		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+			"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/pelletier/go-toml/v2",
+			"github.com/prometheus/client_golang", "golang.org/x/sys", "golang.org/x/term"},
+		why: "main joins the parts; its client commands speak the public API through the SDK, as every user does"},
+	{pkg: "e2e", imports: []string{"internal/history"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		why: "it sees what a user sees: the binary and the API"},
+
+	{pkg: "internal/deps", imports: []string{}, modules: []string{"github.com", "golang.org", "go.uber.org", "pgregory.net"},
+		why: "a placeholder until the packages that need these modules are there"},
+}
+
+// importsOnly lists who may import a package, where that is fewer than the rules above would let.
+var importsOnly = map[string][]string{
+	"internal/config":  {"cmd/forebay"},
+	"internal/testkit": {},
+}
+
+// ruleFor returns the rule of a package.
+func ruleFor(pkg string) (rule, bool) {
+	i := slices.IndexFunc(rules, func(r rule) bool { return r.pkg == pkg })
+	if i < 0 {
+		return rule{}, false
+	}
+	return rules[i], true
+}
+
+// allows says whether the package may import p.
+func (r rule) allows(p string) bool {
+	if own, ok := strings.CutPrefix(p, modulePath+"/"); ok {
+		return slices.ContainsFunc(r.imports, func(pattern string) bool {
+			if below, ok := strings.CutSuffix(pattern, "..."); ok {
+				return strings.HasPrefix(own, below) && own != r.pkg
+			}
+			return own == pattern
+		})
+	}
+	first, _, _ := strings.Cut(p, "/")
+	if !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	return slices.ContainsFunc(r.modules, func(m string) bool { return p == m || strings.HasPrefix(p, m+"/") })
+}
+
+func TestPackagesImportOnlyWhatTheTableAllows(t *testing.T) {
+	for _, f := range sources(t) {
+		if f.tests {
+			continue
+		}
+		r, ok := ruleFor(f.pkg())
+		if !ok {
+			t.Errorf("%s: package %s has no row in the table of imports; add one, with its reason", f.path, f.pkg())
+			continue
+		}
+		for _, p := range f.imports() {
+			if !r.allows(p) {
+				t.Errorf("%s imports %s, which %s may not: %s", f.path, p, r.pkg, r.why)
+			}
+			own := strings.TrimPrefix(p, modulePath+"/")
+			if only, limited := importsOnly[own]; limited && !slices.Contains(only, f.pkg()) {
+				t.Errorf("%s imports %s, which only %v may", f.path, own, only)
+			}
+		}
+	}
+}
+
+func TestTheTableOfImportsHasNoArrowBackUp(t *testing.T) {
+	for i, r := range rules {
+		for _, imported := range r.imports {
+			if strings.HasSuffix(imported, "...") {
+				continue
+			}
+			j := slices.IndexFunc(rules, func(other rule) bool { return other.pkg == imported })
+			if j > i {
+				t.Errorf("%s (row %d) may import %s (row %d), which stands above it", r.pkg, i, imported, j)
+			}
+		}
+	}
+}
+
+func TestEveryRowOfTheTableSaysWhy(t *testing.T) {
+	for _, r := range rules {
+		if r.why == "" {
+			t.Errorf("the row of %s gives no reason", r.pkg)
+		}
+	}
+}

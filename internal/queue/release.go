@@ -1,0 +1,113 @@
+package queue
+
+import "time"
+
+func (cmd *Delete) step(c *Catalog, now Millis) (any, error) {
+	q, err := c.find(&cmd.By, cmd.Queue, "DeleteMessage", now)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Invalid != nil {
+		return nil, cmd.Invalid
+	}
+	c.use(q, now)
+	out := make([]*Error, len(cmd.Entries))
+	for i := range cmd.Entries {
+		out[i] = q.delete(&cmd.Entries[i])
+	}
+	q.wake() // a FIFO group may be free now
+	return out, nil
+}
+
+// open checks that a handle is one of this queue.
+func (q *queue) open(h *HeldReceipt) *Error {
+	if h.Err != nil {
+		return h.Err
+	}
+	if h.Receipt.Queue != q.id || h.Receipt.Seq == 0 || h.Receipt.Seq >= q.next {
+		return InvalidReceipt(h.Text)
+	}
+	return nil
+}
+
+func (q *queue) delete(h *HeldReceipt) *Error {
+	if err := q.open(h); err != nil {
+		return err
+	}
+	r := h.Receipt
+	e := q.entries[r.Seq]
+	if e == nil {
+		q.deleteUnseen(r)
+		return nil
+	}
+	if q.fifo() && !e.forgotten(r) && (e.phase != phaseInFlight || !e.newest(r)) {
+		return invalidValue(h.Text, "ReceiptHandle", "The receipt handle has expired.")
+	}
+	if e.newest(r) || e.forgotten(r) {
+		q.drop(e)
+		q.counters.Deleted++
+	}
+	return nil
+}
+
+// deleteUnseen deletes a message that is not in memory: gone already, or behind the window because a crash
+// has undone the receive that the handle is of. A refill counts what it finds and settles the difference.
+func (q *queue) deleteUnseen(r Receipt) {
+	if r.Seq <= q.cursor || q.overflow == 0 || r.Epoch == q.c.opts.Epoch {
+		return
+	}
+	q.refill.removed(r.Seq, q.cursor)
+	q.record(Record{Op: OpDropMessage, Seq: r.Seq})
+	q.counters.Deleted++
+}
+
+func (cmd *ChangeVisibility) step(c *Catalog, now Millis) (any, error) {
+	q, err := c.find(&cmd.By, cmd.Queue, "ChangeMessageVisibility", now)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Invalid != nil {
+		return nil, cmd.Invalid
+	}
+	c.use(q, now)
+	out := make([]*Error, len(cmd.Entries))
+	for i := range cmd.Entries {
+		out[i] = q.changeVisibility(&cmd.Entries[i], cmd.Batch, now)
+	}
+	q.wake()
+	return out, nil
+}
+
+func (q *queue) changeVisibility(h *HeldReceipt, batch bool, now Millis) *Error {
+	if err := q.open(h); err != nil {
+		return err
+	}
+	if !validVisibility(h.Visibility.N) {
+		reason := "Must be between 0 and 43200."
+		if batch {
+			reason = "VisibilityTimeout must be an integer between 0 and 43200."
+		}
+		return invalidValue(h.Visibility.N, "VisibilityTimeout", reason)
+	}
+	e := q.entries[h.Receipt.Seq]
+	if e == nil || e.phase == phaseLeaving {
+		return invalidValue(h.Text, "ReceiptHandle",
+			"Message does not exist or is not available for visibility timeout change.")
+	}
+	if q.fifo() && (e.phase != phaseInFlight || !e.newest(h.Receipt)) {
+		return invalidValue(h.Text, "ReceiptHandle", "The receipt handle has expired.")
+	}
+	timeout := time.Duration(h.Visibility.N) * time.Second
+	if e.received != 0 && now.Add(timeout) > e.received.Add(VisibilityMax) {
+		return invalidValue(h.Visibility.N, "VisibilityTimeout",
+			"Total VisibilityTimeout for the message is beyond the limit [43200 seconds]")
+	}
+	e.touched = true
+	if timeout == 0 {
+		q.turnTo(phaseVisible, e, now, true)
+	} else {
+		q.turnTo(phaseInFlight, e, now.Add(timeout), true)
+	}
+	q.store(e)
+	return nil
+}
