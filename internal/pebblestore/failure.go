@@ -154,6 +154,15 @@ func (s *Store) listener() *pebble.EventListener {
 	}
 }
 
+// syncSlow is told of syncs that took slowSync or more, after them.
+func (s *Store) syncSlow(d time.Duration) {
+	s.counts.slowDisk.Add(1)
+	if skipped, ok := s.slowLog.allow(time.Now()); ok {
+		s.opts.Logger.Warn("the disk was slow to sync", "duration", d, "skipped", skipped)
+	}
+}
+
+// diskSlow is told of operations that have not ended after 5 s, again and again.
 func (s *Store) diskSlow(info pebble.DiskSlowInfo) {
 	s.counts.slowDisk.Add(1)
 	if info.Duration < stallMax {
