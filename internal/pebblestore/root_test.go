@@ -88,20 +88,7 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 
 	// Somebody else takes the rest. The ballast is enough to start again.
-	filler, err := os.Create(filepath.Join(disk, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := make([]byte, 64<<10)
-	for err == nil {
-		_, err = filler.Write(block)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	if err := filler.Close(); err != nil {
-		t.Fatal(err)
-	}
+	filler := fillDisk(t, disk)
 	if full, err := Open(dir, opts); err == nil {
 		if full.Space() != broker.SpaceFull {
 			t.Errorf("space on a full disk: got %d, want %d", full.Space(), broker.SpaceFull)
@@ -118,13 +105,33 @@ func TestDiskFillsUp(t *testing.T) {
 	if got, want := len(scanAll(t, s)), int(seq-seq/2); got != want {
 		t.Errorf("messages after the disk was full: got %d, want %d", got, want)
 	}
-	if err := os.Remove(filler.Name()); err != nil {
+	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "room after a file was removed", func() bool { return s.Space() == broker.SpaceOK })
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fillDisk writes a file until there is no room, and returns its name.
+func fillDisk(t *testing.T, disk string) string {
+	t.Helper()
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := make([]byte, 64<<10)
+	for err == nil {
+		_, err = filler.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return filler.Name()
 }
 
 func scanAll(t *testing.T, s *Store) (seqs []queue.Seq) {
