@@ -165,7 +165,8 @@ func TestFileSystemLosesPower(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "image")
 	run(t, "truncate", "-s", "256M", image)
 	run(t, "mkfs.ext4", "-q", image)
-	var least atomic.Uint64
+	var acknowledged atomic.Uint64
+	var least uint64 // acknowledged before the last cut
 	for cut := range 10 {
 		if cut > 0 {
 			// The failed store keeps its files open for ever, and with them the mount of its image.
@@ -181,8 +182,8 @@ func TestFileSystemLosesPower(t *testing.T) {
 			t.Fatalf("open after %d power cuts: %v", cut, err)
 		}
 		found := scanAll(t, s)
-		if uint64(len(found)) < least.Load() {
-			t.Errorf("after %d power cuts: %d messages are there, %d were acknowledged", cut, len(found), least.Load())
+		if uint64(len(found)) < least {
+			t.Errorf("after %d power cuts: %d messages are there, %d were acknowledged", cut, len(found), least)
 		}
 		next := queue.Seq(len(found) + 1)
 		stopped := make(chan struct{})
@@ -196,11 +197,13 @@ func TestFileSystemLosesPower(t *testing.T) {
 				if err := <-done; err != nil {
 					return
 				}
-				least.Store(uint64(seq))
+				acknowledged.Store(uint64(seq))
 			}
 		}()
 		goal := uint64(next) + 200
-		waitFor(t, "200 commits", func() bool { return least.Load() > goal })
+		waitFor(t, "200 commits", func() bool { return acknowledged.Load() > goal })
+		// ext4 may call a sync done that was under way when it was shut down. After a real cut nobody hears that.
+		least = acknowledged.Load()
 		shutdown(t, disk)
 		<-stopped
 		_ = s.Close() // the failure
