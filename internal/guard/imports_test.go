@@ -57,6 +57,8 @@ var rules = []rule{
 		"internal/broker", "internal/pebblestore", "internal/sigv4", "internal/queue"},
 		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/aws/aws-sdk-go-v2", "github.com/google/go-cmp"},
 		why:     "a whole server in virtual time, for tests only"},
+	{pkg: "internal/torture",
+		why: "it is tests of broker and store together, and a sentence that says so"},
 	{pkg: "cmd/forebay", imports: []string{"internal/..."},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 			"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/pelletier/go-toml/v2",
