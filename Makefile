@@ -11,6 +11,9 @@ MESSAGES  ?= 1000000
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
 CORE = ./internal/queue/... ./internal/broker/... ./internal/pebblestore/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/...
 
+# The packages whose tests cut the power.
+TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
+
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -64,7 +67,7 @@ interop: ## install real clients into a scratch folder and run each against the 
 
 .PHONY: torture
 torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
-	$(GO) test -count=1 -timeout 60m -v -run 'PowerCut' ./internal/pebblestore -torture.points=$(POINTS)
+	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
 
 .PHONY: verify

@@ -40,6 +40,7 @@ type Store struct {
 	witness  *witness
 	space    *spaceWatch
 	counts   counts
+	slowLog  limiter
 	recovery time.Duration
 
 	cancel context.CancelFunc // ends the background goroutines
@@ -99,6 +100,7 @@ func (s *Store) open() error {
 		s.commits = newCommitter(s.db, s.failure, &s.opts, reached, large)
 		s.commits.synced = s.witness.advance
 		s.commits.wrote = s.space.wrote
+		s.commits.slow = s.syncSlow
 		err = s.failure.arm(s.commits.wake, s.opts.Fatal)
 	}
 	if err != nil {
@@ -120,6 +122,7 @@ func (s *Store) start() {
 	s.space.makeBallast()
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	s.wg.Go(func() { s.commits.linger.run(ctx, s.Commit) })
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
 	}

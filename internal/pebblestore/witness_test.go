@@ -140,15 +140,19 @@ func TestWitnessFollowsCommits(t *testing.T) {
 		lazy := put(4)
 		lazy.Lazy = true
 		commitAll(t, s, lazy)
-		time.Sleep(time.Minute)
+		time.Sleep(lingerTime / 2)
 		if got := seen(); got != 3 {
 			t.Errorf("witness after a lazy commit: got %d, want 3, since it may not be on disk", got)
+		}
+		time.Sleep(time.Minute)
+		if got := seen(); got != 5 {
+			t.Errorf("witness a minute later: got %d, want 5, the lazy commit and the empty one that synced it", got)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if got := seen(); got != 4 {
-			t.Errorf("witness after Close: got %d, want 4", got)
+		if got := seen(); got != 5 {
+			t.Errorf("witness after Close: got %d, want 5", got)
 		}
 	})
 }

@@ -81,7 +81,11 @@ func New(t testing.TB, opts Options) *Kit {
 func (k *Kit) start() {
 	k.t.Helper()
 	logger := slog.New(k.logs)
-	store, err := pebblestore.Open(storeDir, pebblestore.Options{FS: k.fs, Logger: logger})
+	store, err := pebblestore.Open(storeDir, pebblestore.Options{
+		FS:     k.fs,
+		Logger: logger,
+		Fatal:  func(err error) { panic(err) }, // instead of ending the test's process without a word
+	})
 	if err != nil {
 		k.t.Fatalf("open the store: %v", err)
 	}
