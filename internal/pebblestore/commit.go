@@ -21,6 +21,8 @@ const (
 	// groupsMax is how many groups may be in Pebble's log without being synced. One sync covers all that were
 	// written before it began, so a few keep the disk busy while batches trickle in.
 	groupsMax = 4
+	// slowSync is how long a sync may take without a warning.
+	slowSync = 100 * time.Millisecond
 )
 
 // request is one call of Commit.
@@ -53,12 +55,13 @@ type committer struct {
 	db      *pebble.DB
 	failure *failure
 	opts    *Options
-	synced  func(position)    // told how far the store is durable
-	wrote   func(bytes int64) // told how much was written
-	writer  writer            // used in turn
-	reached position          // used in turn
-	turn    chan struct{}     // holds an element while nobody writes
-	ended   chan struct{}     // closed when all before the end is answered
+	synced  func(position)      // told how far the store is durable
+	wrote   func(bytes int64)   // told how much was written
+	slow    func(time.Duration) // told of syncs of slowSync and more
+	writer  writer              // used in turn
+	reached position            // used in turn
+	turn    chan struct{}       // holds an element while nobody writes
+	ended   chan struct{}       // closed when all before the end is answered
 
 	mu        sync.Mutex
 	work      sync.Cond // for write: a request waits, a group is finished, or the end
@@ -288,6 +291,9 @@ func (c *committer) settle(g *group) error {
 		return err
 	}
 	now := time.Now()
+	if d := now.Sub(began); d >= slowSync {
+		c.slow(d)
+	}
 	if c.opts.OnSync != nil {
 		c.opts.OnSync(now.Sub(began))
 	}

@@ -40,6 +40,7 @@ type Store struct {
 	witness  *witness
 	space    *spaceWatch
 	counts   counts
+	slowLog  limiter
 	recovery time.Duration
 
 	cancel context.CancelFunc // ends the background goroutines
@@ -99,6 +100,7 @@ func (s *Store) open() error {
 		s.commits = newCommitter(s.db, s.failure, &s.opts, reached, large)
 		s.commits.synced = s.witness.advance
 		s.commits.wrote = s.space.wrote
+		s.commits.slow = s.syncSlow
 		err = s.failure.arm(s.commits.wake, s.opts.Fatal)
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 func newPlaces() []*place {
 	var all []*place
 	add := func(p *place) *place {
-		p.ids, p.sending = make(map[string]*message), make(map[string]bool)
+		p.ids, p.sending = make(map[string]remembered), make(map[string]bool)
 		if p.attributes == nil {
 			p.attributes = make(map[string]string)
 		}
@@ -44,7 +44,7 @@ func (p *place) fleeting() bool { return strings.HasPrefix(p.name, "fleeting") }
 
 // create starts to create p.
 func (w *world) create(p *place) {
-	p.exists, p.visibility, p.changing, p.floor = pending, 30, 0, 0
+	p.exists, p.visibility, p.changing, p.floor, p.slack = pending, 30, 0, 0, 0
 	clear(p.ids)
 	began := w.tick()
 	in := &queue.CreateQueueInput{Name: p.name, Attributes: maps.Clone(p.attributes)}
@@ -74,12 +74,13 @@ func (w *world) drop(p *place) {
 	})
 }
 
-// purge starts to purge p.
+// purge starts to purge p, which forgets deduplication ids too.
 func (w *world) purge(p *place) {
-	if p.purging {
+	if p.purging || len(p.sending) > 0 {
 		return
 	}
 	p.purging = true
+	clear(p.ids)
 	there := w.leave(p)
 	began := w.tick()
 	w.start(func(ctx context.Context, s *server) error {

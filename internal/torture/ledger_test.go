@@ -43,13 +43,27 @@ type place struct {
 	visibility int64
 	changing   int64 // the visibility being set; zero: none
 	floor      queue.Seq
-	ids        map[string]*message // the newest accepted send of each deduplication id
-	sending    map[string]bool     // groups with a send in flight
-	receiving  int                 // receives in flight
-	taken      int                 // receives ever begun
-	unanswered bool                // receives were cut off by the crash
+	ids        map[string]remembered // deduplication ids and the newest send that each was accepted with
+	sending    map[string]bool       // FIFO: groups with a send in flight
+	receiving  int                   // receives in flight
+	taken      int                   // receives ever begun
+	unanswered bool                  // receives were cut off by the crash
 	purging    bool
+	slack      int // messages that may be counted and gone until the whole backlog is in memory
 	moves      int // move tasks ever asked for
+}
+
+// remembered is an accepted send. The message may have another id and number since, after a move task.
+type remembered struct {
+	key, group string
+	at         time.Time
+	id         queue.MessageID
+	seq        queue.Seq
+}
+
+// remember notes that m was accepted with its deduplication id.
+func (p *place) remember(m *message) {
+	p.ids[m.dedup] = remembered{m.key, m.group, m.at, m.id, m.seq}
 }
 
 func (p *place) fifo() bool { return strings.HasSuffix(p.name, ".fifo") }
@@ -82,6 +96,7 @@ type message struct {
 	receipt  string    // of the latest receive; empty: none that surely works
 	attempt  uint32    // the count of that receive
 	from     *place    // where that was
+	undone   bool      // that receive was lost in a crash, its receipt works nevertheless
 }
 
 // sequence is the sequence number of a message as a client sees it.
@@ -128,8 +143,8 @@ func (l *ledger) attempt(m *message) {
 }
 
 // accepted notes the answer to a send that began at the given event, when its queue had come to floor. first is
-// the message whose deduplication id it repeated, nil for none.
-func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, first *message) {
+// the send whose deduplication id it repeated, nil for none.
+func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, first *remembered) {
 	l.sends++
 	if first != nil {
 		m.sent = no
@@ -154,7 +169,9 @@ func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, 
 		l.violate(history.Unordered, m.key, "sequence number %d after %d in %s", s.Sequence, floor, m.home.name)
 	}
 	m.home.floor = max(m.home.floor, s.Sequence)
-	m.home.ids[m.dedup] = m
+	if !m.home.purging { // else its id may be forgotten already
+		m.home.remember(m)
+	}
 }
 
 // delivered notes what a receive, begun at the given event with the given timeout, has brought.
@@ -173,7 +190,7 @@ func (l *ledger) delivered(from *place, messages []queue.ReceivedMessage, began 
 			l.checkGroup(m, from, batch)
 		}
 		m.receives, m.attempt, m.receipt, m.from = r.Receives, r.Receives, r.Receipt, from
-		m.earliest, m.settled, m.stamp = time.Now().Add(timeout), true, l.tick()
+		m.earliest, m.settled, m.stamp, m.undone = time.Now().Add(timeout), true, l.tick(), false
 	}
 }
 

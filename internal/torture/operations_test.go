@@ -45,7 +45,7 @@ func (w *world) send(p *place) {
 	}
 	in := &queue.SendMessageBatchInput{Queue: queue.Ref{Name: p.name}}
 	messages := make([]*message, 1+w.rng.IntN(4))
-	firsts := make([]*message, len(messages))
+	firsts := make([]*remembered, len(messages))
 	for i := range messages {
 		m := w.compose(p, group)
 		if i == 0 && p.fifo() && w.rng.IntN(5) == 0 {
@@ -67,14 +67,16 @@ func (w *world) send(p *place) {
 			w.messages[m.key] = m // its fate is no: it may not appear
 		}
 	}
-	p.sending[group] = p.fifo()
+	if p.fifo() {
+		p.sending[group] = true
+	}
 	began, floor := w.tick(), p.floor
 	var sent []queue.Sent
 	w.start(func(ctx context.Context, s *server) (err error) {
 		sent, err = sendAll(ctx, s, in)
 		return err
 	}, func(err error) {
-		p.sending[group] = false
+		delete(p.sending, group)
 		if !w.succeeded(err, messages[0].key, "send to "+p.name) {
 			return
 		}
@@ -120,17 +122,17 @@ func (w *world) compose(p *place, group string) *message {
 	return m
 }
 
-// repeat gives m the deduplication id of an earlier message, if there is one in its group, and returns that one if
-// the repetition must be noticed.
-func (w *world) repeat(m *message) *message {
+// repeat gives m the deduplication id of an earlier send, if there is one in its group, and returns that one if the
+// repetition must be noticed.
+func (w *world) repeat(m *message) *remembered {
 	for _, id := range w.shuffledIDs(m.home) {
 		first := m.home.ids[id]
 		if first.group != m.group {
 			continue
 		}
-		m.dedup = first.dedup
+		m.dedup = id
 		if time.Now().Before(first.at.Add(queue.DedupWindow)) {
-			return first
+			return &first
 		}
 		return nil
 	}
@@ -173,6 +175,9 @@ func (w *world) delete() {
 	for _, m := range held {
 		in.Entries = append(in.Entries, queue.DeleteMessageBatchEntry{ID: m.key, Receipt: m.receipt})
 		m.busy, m.leaving = true, true
+		if m.undone {
+			p.slack++
+		}
 	}
 	began, taken, alone := w.tick(), p.taken, p.receiving == 0
 	var out *queue.BatchOutput
@@ -191,7 +196,7 @@ func (w *world) delete() {
 			switch deleted := slices.Contains(out.Successful, m.key); {
 			case !deleted && inTime:
 				w.violate(refused, m.key, "delete from %s with a good receipt handle: %+v", p.name, out.Failed)
-			case deleted && (inTime || alone && p.taken == taken && !m.home.moved()):
+			case deleted && (inTime || alone && p.taken == taken && m.home.dead == nil):
 				w.deletes++
 				w.ended(m, began)
 			}

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"runtime"
@@ -222,10 +223,11 @@ func (w *world) restart() {
 
 // stop stops the server and waits for the calls that it was still at.
 func (w *world) stop() {
-	if err := w.server.close(); err != nil {
+	err := w.Broker.Close()
+	w.flying.Wait()
+	if err := errors.Join(err, w.store.Close()); err != nil {
 		w.t.Errorf("stop: %v", err)
 	}
-	w.flying.Wait()
 }
 
 // forget ends what was in flight.
