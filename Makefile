@@ -4,6 +4,7 @@ GO        ?= go
 BIN       ?= bin/forebay
 FUZZTIME  ?= 30s
 BENCH     ?= .
+BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
@@ -46,6 +47,10 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 .PHONY: bench
 bench: ## run the benchmarks; compare two outputs with `go tool -modfile=tools/go.mod benchstat old new`
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 ./internal/...
+
+.PHONY: bench-compare
+bench-compare: ## run the benchmarks here and in BASE (the commit before), turn by turn, and compare
+	BASE='$(BASE)' BENCH='$(BENCH)' tools/bench-compare.sh
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck

@@ -68,8 +68,6 @@ var rules = []rule{
 		why: "main joins the parts; its client commands speak the public API through the SDK, as every user does"},
 	{pkg: "e2e", imports: []string{"internal/history"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "it sees what a user sees: the binary and the API"},
-	{pkg: "internal/bench", modules: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"},
-		why: "the load generator must not be the bottleneck: it writes its own requests and knows no SDK"},
 }
 
 // importsOnly lists who may import a package, where that is fewer than the rules above would let.
