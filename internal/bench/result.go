@@ -129,7 +129,8 @@ func (r *run) sum(ctx context.Context, before, after usage) *Result {
 		}
 	}
 	r.meter.errors.mu.Lock()
-	res.Errors = maps.Clone(r.meter.errors.codes)
+	res.Errors = make(map[string]int64)
+	maps.Copy(res.Errors, r.meter.errors.codes)
 	r.meter.errors.mu.Unlock()
 
 	a := r.ledgers.audit(o.Verify && o.Mode.sends())
