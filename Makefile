@@ -76,6 +76,10 @@ torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a l
 	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
 
+.PHONY: mutants
+mutants: ## build the service with one mistake at a time: each must be found by the crash tests
+	FOREBAY_MUTANTS=1 $(GO) test -count=1 -v -run Mutants ./internal/torture
+
 .PHONY: verify
 verify: ## what is committed is what the tools make: go.mod is tidy, the build is reproducible
 	$(GO) mod tidy -diff

@@ -193,7 +193,7 @@ func (c *committer) take() *group {
 		b := c.waiting[n].batch
 		g.bytes += int64(b.Size())
 		g.changes += b.Len()
-		g.lazy = g.lazy && b.Lazy
+		g.lazy = g.lazy && (b.Lazy || mutant == "acknowledge-before-sync")
 		n++
 	}
 	if n == len(c.waiting) {

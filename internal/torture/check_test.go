@@ -151,6 +151,8 @@ func (w *world) checkPresence(m *message, there []found) {
 		w.violate(misplaced, m.key, "in %s and in %s", there[0].at.name, there[1].at.name)
 	case len(there) == 1 && m.gone != 0:
 		w.violate(history.Revived, m.key, "in %s after its end was acknowledged", there[0].at.name)
+	case len(there) == 1 && m.expired(time.Second):
+		w.violate(history.Revived, m.key, "in %s %v after it was sent", there[0].at.name, time.Since(m.at))
 	case len(there) == 0 && m.certain():
 		w.violate(history.Lost, m.key, "sent to %s, acknowledged and in no queue", m.home.name)
 	case len(there) == 0 && m.sent == pending:
@@ -256,7 +258,7 @@ func (w *world) drainOnce(p *place) {
 func (w *world) living() int {
 	n := 0
 	for _, m := range w.messages {
-		if m.sent == yes && m.gone == 0 {
+		if m.sent == yes && m.gone == 0 && !m.expired(0) {
 			n++
 		}
 	}

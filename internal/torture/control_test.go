@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/forebay-mq/forebay/internal/history"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
 // newPlaces returns the queues of a run: plain ones, whose histories are complete; ones with dead-letter queues;
-// ones that are purged and changed; and ones that come and go.
+// ones that are purged and changed; ones that come and go; and ones that keep messages for a short time.
 func newPlaces() []*place {
 	var all []*place
 	add := func(p *place) *place {
@@ -34,6 +35,9 @@ func newPlaces() []*place {
 		dead.source = work
 		add(&place{name: "tub" + suffix})
 		add(&place{name: "fleeting" + suffix})
+		add(&place{name: "brief" + suffix, retention: 5 * time.Minute, attributes: map[string]string{
+			"MessageRetentionPeriod": "300",
+		}})
 	}
 	return all
 }

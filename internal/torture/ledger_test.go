@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/forebay-mq/forebay/internal/history"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
@@ -80,6 +82,7 @@ type message struct {
 	home         *place // where it was sent
 	group, dedup string
 	body         []byte
+	attributes   []queue.MessageAttribute
 	sent         fate
 	at           time.Time // of the send
 	id           queue.MessageID
@@ -108,7 +111,12 @@ func sequence(m *message) string {
 }
 
 // certain tells whether the message must be in one of its queues.
-func (m *message) certain() bool { return m.sent == yes && m.gone == 0 && !m.leaving }
+func (m *message) certain() bool { return m.sent == yes && m.gone == 0 && !m.leaving && !m.expired(0) }
+
+// expired tells whether the message has outlived its retention by so much.
+func (m *message) expired(by time.Duration) bool {
+	return m.home.retention > 0 && time.Since(m.at) >= m.home.retention+by
+}
 
 // ledger is what the clients of one service have asked for and were told. Its lock is held by whoever touches it.
 type ledger struct {
@@ -205,8 +213,8 @@ func (l *ledger) known(at *place, shown *queue.Message) *message {
 	case !m.home.family(at):
 		l.violate(misplaced, key, "sent to %s and found in %s", m.home.name, at.name)
 		return nil
-	case !bytes.Equal(m.body, shown.Body) || m.group != shown.GroupID:
-		l.violate(history.Invented, key, "has another body or group: %.40q, %q", shown.Body, shown.GroupID)
+	case !bytes.Equal(m.body, shown.Body) || m.group != shown.GroupID || !cmp.Equal(m.attributes, shown.Attributes):
+		l.violate(history.Invented, key, "is another: body %.40q, group %q, attributes %v", shown.Body, shown.GroupID, shown.Attributes)
 	}
 	if m.sent == pending {
 		m.id = shown.ID
@@ -231,6 +239,8 @@ func (l *ledger) checkDelivery(m *message, from *place, r *queue.ReceivedMessage
 	switch {
 	case m.gone != 0 && m.gone < began:
 		l.violate(history.Revived, m.key, "received from %s after its end was acknowledged", from.name)
+	case m.expired(time.Second):
+		l.violate(history.Revived, m.key, "received from %s %v after it was sent", from.name, time.Since(m.at))
 	case time.Now().Before(m.earliest):
 		l.violate(early, m.key, "received from %s %v before its time", from.name, time.Until(m.earliest))
 	case r.Receives <= m.receives:

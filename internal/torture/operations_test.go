@@ -51,7 +51,7 @@ func (w *world) send(p *place) {
 		if i == 0 && p.fifo() && w.rng.IntN(5) == 0 {
 			firsts[i] = w.repeat(m)
 		}
-		draft := queue.Draft{Body: slices.Clone(m.body)}
+		draft := queue.Draft{Body: slices.Clone(m.body), Attributes: m.attributes}
 		if p.fifo() {
 			draft.GroupID, draft.GroupIDSet, draft.DeduplicationID, draft.DedupIDSet = group, true, m.dedup, true
 		} else if w.rng.IntN(6) == 0 {
@@ -119,6 +119,12 @@ func (w *world) compose(p *place, group string) *message {
 		size = 30 << 10 // also messages that the store keeps apart
 	}
 	m.body = []byte(m.key + " " + strings.Repeat("x", size))
+	if w.rng.IntN(4) == 0 {
+		m.attributes = []queue.MessageAttribute{
+			{Name: "key", DataType: "String", Kind: queue.KindString, Value: []byte(m.key)},
+			{Name: "bytes", DataType: "Binary.raw", Kind: queue.KindBinary, Value: []byte{0, byte(size), 255}},
+		}
+	}
 	return m
 }
 
@@ -271,7 +277,7 @@ func (w *world) change() {
 			return
 		}
 		for _, f := range out.Failed {
-			if !w.messages[f.EntryID].leaving {
+			if m := w.messages[f.EntryID]; !m.leaving && !m.expired(0) {
 				w.violate(refused, f.EntryID, "change visibility in %s: %s", p.name, f.Message)
 			}
 		}
