@@ -14,8 +14,12 @@ func (a *app) printBench(r *bench.Result) error {
 	if !a.text() {
 		return a.print(listing{single: true, rows: []row{{name: string(r.Mode), item: r}}})
 	}
-	fmt.Fprintf(a.out, "%s of %d B bodies (%s), batches of %d, %s%s, %d producers, %d consumers, %s, %.1f s\n\n",
-		r.Mode, r.Size, r.SizeDist, r.Batch, r.Protocol, map[bool]string{true: ", signed"}[r.Signed], r.Producers, r.Consumers,
+	bodies := ""
+	if r.Producers > 0 {
+		bodies = fmt.Sprintf(" of %d B bodies (%s)", r.Size, r.SizeDist)
+	}
+	fmt.Fprintf(a.out, "%s%s, batches of %d, %s%s, %d producers, %d consumers, %s, %.1f s\n\n",
+		r.Mode, bodies, r.Batch, r.Protocol, map[bool]string{true: ", signed"}[r.Signed], r.Producers, r.Consumers,
 		plural(r.Queues, "queue"), r.Seconds)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if !a.noHeader {

@@ -130,6 +130,9 @@ func (r *run) measure(ctx context.Context) *Result {
 	}
 	r.waitMeasured(ctx)
 	r.meter.stop()
+	if o.Mode == Drain { // that nothing is left shows only after some waiting
+		r.meter.elapsed = max(time.Duration(r.latest.Load()), time.Millisecond)
+	}
 	after := usageNow(o.ServerPID)
 
 	stopSending()
