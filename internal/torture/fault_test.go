@@ -56,14 +56,14 @@ func failOnce(t *testing.T, nth int64) (outcome string) {
 			return syscall.EIO
 		}
 		return nil
-	})), 0, pebblestore.Options{})
+	})), queue.Options{}, pebblestore.Options{})
 	j := &job{present: map[string]bool{}, ended: map[string]bool{}}
 	if err == nil {
 		outcome = j.run(t, s, &failed)
 	} else if outcome = "refused"; !isEIO(err) {
 		t.Errorf("%v: the start was refused for another reason: %v", failed.Load(), err)
 	}
-	after, err := open(mem.CrashClone(vfs.CrashCloneCfg{}), 0, pebblestore.Options{})
+	after, err := open(mem.CrashClone(vfs.CrashCloneCfg{}), queue.Options{}, pebblestore.Options{})
 	if err != nil {
 		t.Errorf("%v: the service does not start again: %v", failed.Load(), err)
 		return outcome
