@@ -4,12 +4,13 @@ GO        ?= go
 BIN       ?= bin/forebay
 FUZZTIME  ?= 30s
 BENCH     ?= .
+BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
-CORE = ./internal/queue/... ./internal/broker/... ./internal/pebblestore/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/...
+CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/...
 
 # The packages whose tests cut the power.
 TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
@@ -33,6 +34,7 @@ test: ## run the tests: no network, root or installed program needed
 .PHONY: race
 race: ## run the core packages' tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(CORE)
+	CGO_ENABLED=1 $(GO) test -race $(TORTURED) -torture.points=30
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)
@@ -45,6 +47,10 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 .PHONY: bench
 bench: ## run the benchmarks; compare two outputs with `go tool -modfile=tools/go.mod benchstat old new`
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 ./internal/...
+
+.PHONY: bench-compare
+bench-compare: ## run the benchmarks here and in BASE (the commit before), turn by turn, and compare
+	BASE='$(BASE)' BENCH='$(BENCH)' tools/bench-compare.sh
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck

@@ -112,7 +112,6 @@ func newPadding() []byte {
 type outgoing struct {
 	stamp [stampLen]byte
 	rest  []byte
-	mark  stamp
 }
 
 // size is the bytes of the body.

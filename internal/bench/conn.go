@@ -102,7 +102,7 @@ func (c *conn) do(ctx context.Context, act action, path string, patience time.Du
 	}
 	var status int
 	var last bool
-	if err == nil {
+	for err == nil && status < 200 { // those below are interim
 		status, last, err = c.readReply()
 	}
 	if err != nil {
@@ -171,9 +171,11 @@ func (c *conn) readReply() (status int, last bool, err error) {
 		value = bytes.TrimSpace(value)
 		switch {
 		case equalFold(name, "content-length"):
-			if length, err = strconv.ParseInt(string(value), 10, 64); err != nil || length > replyMax {
+			n, err := strconv.ParseUint(string(value), 10, 63)
+			if err != nil || n > replyMax {
 				return 0, false, errReply
 			}
+			length = int64(n)
 		case equalFold(name, "transfer-encoding"):
 			chunked = equalFold(value, "chunked")
 		case equalFold(name, "connection"):
@@ -181,8 +183,7 @@ func (c *conn) readReply() (status int, last bool, err error) {
 		}
 	}
 	switch {
-	case status == 100:
-		return c.readReply()
+	case status < 200 || status == 204 || status == 304: // these have no body
 	case chunked:
 		err = c.readChunks()
 	case length < 0:

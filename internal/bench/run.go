@@ -163,7 +163,7 @@ func (r *run) waitMeasured(ctx context.Context) {
 	received := &r.meter.steps[stepReceive].messages
 	r.waitUntil(ctx, end, func() bool {
 		switch {
-		case o.Mode == Drain && r.empties.Load() >= int64(2*max(o.Consumers, o.Queues)):
+		case o.Mode == Drain && r.empties.Load() >= int64(max(o.Consumers, o.Queues)):
 			return true
 		case o.Messages == 0:
 			return false

@@ -67,3 +67,13 @@ func TestTheArchitectureNamesEveryPackage(t *testing.T) {
 		}
 	}
 }
+
+func TestTheIndexOfDecisionsIsComplete(t *testing.T) {
+	index := read(t, "docs/decisions/README.md")
+	walk(t, func(p string) {
+		name := path.Base(p)
+		if path.Dir(p) == "docs/decisions" && name != "README.md" && strings.Count(index, "("+name+")") != 1 {
+			t.Errorf("docs/decisions/README.md must list %s, once", name)
+		}
+	})
+}
