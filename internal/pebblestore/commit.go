@@ -211,11 +211,14 @@ func (c *committer) apply(g *group) error {
 	g.batch = c.db.NewBatch()
 	c.writer.batch = g.batch
 	for _, r := range g.requests {
+		if r.batch.Len() == 0 {
+			continue // asks for a sync, or for its turn
+		}
 		if err := broker.Apply(r.batch.Bytes(), &c.writer); err != nil {
 			return err
 		}
+		c.reached.commits++
 	}
-	c.reached.commits += uint64(len(g.requests))
 	c.reached.changes += uint64(g.changes)
 	g.reached = c.reached
 	if err := c.writer.setPosition(g.reached); err != nil {

@@ -72,6 +72,7 @@ func (w *world) drop(p *place) {
 		return s.DeleteQueue(ctx, root, &queue.DeleteQueueInput{Queue: queue.Ref{Name: p.name}})
 	}, func(err error) {
 		if w.succeeded(err, p.name, "delete queue") {
+			w.counts.drops++
 			p.exists = no
 			w.left(there, began)
 		}
@@ -92,6 +93,7 @@ func (w *world) purge(p *place) {
 	}, func(err error) {
 		p.purging = false
 		if w.succeeded(err, p.name, "purge") {
+			w.counts.purges++
 			w.left(there, began)
 		}
 	})
@@ -147,7 +149,7 @@ func (w *world) move(p *place) {
 	if w.rng.IntN(2) == 0 {
 		in.Rate = queue.IntOf(int64(1 + w.rng.IntN(20)))
 	}
-	cancel := w.rng.IntN(4) == 0
+	cancel := w.rng.IntN(2) == 0
 	w.start(func(ctx context.Context, s *server) error {
 		if cancel {
 			return cancelMove(ctx, s, p)
@@ -155,7 +157,10 @@ func (w *world) move(p *place) {
 		_, err := s.StartMessageMoveTask(ctx, root, in)
 		return err
 	}, func(err error) {
-		if err != nil && !isRefusal(err) {
+		switch {
+		case err == nil && !cancel:
+			w.counts.moves++
+		case err != nil && !isRefusal(err):
 			w.succeeded(err, p.name, "start or cancel a move task")
 		}
 	})

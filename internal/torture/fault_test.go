@@ -56,14 +56,14 @@ func failOnce(t *testing.T, nth int64) (outcome string) {
 			return syscall.EIO
 		}
 		return nil
-	})), 0, pebblestore.Options{})
+	})), queue.Options{}, pebblestore.Options{})
 	j := &job{present: map[string]bool{}, ended: map[string]bool{}}
 	if err == nil {
 		outcome = j.run(t, s, &failed)
 	} else if outcome = "refused"; !isEIO(err) {
 		t.Errorf("%v: the start was refused for another reason: %v", failed.Load(), err)
 	}
-	after, err := open(mem.CrashClone(vfs.CrashCloneCfg{}), 0, pebblestore.Options{})
+	after, err := open(mem.CrashClone(vfs.CrashCloneCfg{}), queue.Options{}, pebblestore.Options{})
 	if err != nil {
 		t.Errorf("%v: the service does not start again: %v", failed.Load(), err)
 		return outcome
@@ -144,7 +144,7 @@ func (j *job) step(ctx context.Context, s *server, i int) error {
 	return err
 }
 
-// compare checks that s has what was acknowledged.
+// compare checks that s has what was acknowledged, and nothing that was never sent.
 func (j *job) compare(s *server) error {
 	ctx := context.Background()
 	out, err := s.Peek(ctx, root, &queue.PeekInput{Queue: queue.Ref{Name: "work"}, Max: 1000})
@@ -156,7 +156,13 @@ func (j *job) compare(s *server) error {
 	}
 	there := make(map[string]bool)
 	for _, m := range out.Messages {
-		there[string(m.Message.Body)] = true
+		body := string(m.Message.Body)
+		there[body] = true
+		_, sent := j.present[body]
+		_, ended := j.ended[body]
+		if !sent && !ended {
+			err = errors.Join(err, fmt.Errorf("%q was never sent", body))
+		}
 	}
 	for body, acknowledged := range j.present {
 		if acknowledged && !there[body] {

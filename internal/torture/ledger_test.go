@@ -126,9 +126,10 @@ type ledger struct {
 	durable    int // everything answered up to this event is synced
 	messages   map[string]*message
 	places     []*place
+	failing    []*place // those with a dead-letter queue
 	violations []history.Violation
 
-	sends, deletes, deliveries int // acknowledged
+	counts counts
 }
 
 func (l *ledger) violate(kind history.Kind, key, format string, args ...any) {
@@ -153,8 +154,9 @@ func (l *ledger) attempt(m *message) {
 // accepted notes the answer to a send that began at the given event, when its queue had come to floor. first is
 // the send whose deduplication id it repeated, nil for none.
 func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, first *remembered) {
-	l.sends++
+	l.counts.sends++
 	if first != nil {
+		l.counts.repeats++
 		m.sent = no
 		if s.ID != first.id || s.Sequence != first.seq {
 			l.violate(history.Doubled, m.key, "repeats the deduplication id of %s (%s, %d) within %v, and became %s, %d",
@@ -187,7 +189,10 @@ func (l *ledger) delivered(from *place, messages []queue.ReceivedMessage, began 
 	batch := make(map[*message]bool)
 	for i := range messages {
 		r := &messages[i]
-		l.deliveries++
+		l.counts.deliveries++
+		if from.source != nil {
+			l.counts.deadLetters++
+		}
 		m := l.known(from, r.Message)
 		if m == nil {
 			continue

@@ -48,7 +48,7 @@ func (w *world) send(p *place) {
 	firsts := make([]*remembered, len(messages))
 	for i := range messages {
 		m := w.compose(p, group)
-		if i == 0 && p.fifo() && w.rng.IntN(5) == 0 {
+		if i == 0 && p.fifo() && w.rng.IntN(2) == 0 {
 			firsts[i] = w.repeat(m)
 		}
 		draft := queue.Draft{Body: slices.Clone(m.body), Attributes: m.attributes}
@@ -148,6 +148,9 @@ func (w *world) repeat(m *message) *remembered {
 // receive starts to receive from p.
 func (w *world) receive(p *place) {
 	seconds := int64(1 + w.rng.IntN(40))
+	if p.dead != nil {
+		seconds = 1 // a consumer that fails at once
+	}
 	in := &queue.ReceiveMessageInput{
 		Queue: queue.Ref{Name: p.name}, Max: queue.IntOf(int64(1 + w.rng.IntN(10))), Wait: queue.IntOf(0), System: queue.SystemAll,
 	}
@@ -203,7 +206,7 @@ func (w *world) delete() {
 			case !deleted && inTime:
 				w.violate(refused, m.key, "delete from %s with a good receipt handle: %+v", p.name, out.Failed)
 			case deleted && (inTime || alone && p.taken == taken && m.home.dead == nil):
-				w.deletes++
+				w.counts.deletes++
 				w.ended(m, began)
 			}
 		}
@@ -234,7 +237,7 @@ func (w *world) held(n int, inFlight bool) (*place, []*message) {
 		if m.receipt == "" || m.busy || m.gone != 0 || m.from.exists != yes || p != nil && m.from != p {
 			continue
 		}
-		if inFlight && !time.Now().Before(m.earliest) {
+		if inFlight && !time.Now().Before(m.earliest) || m.from.dead != nil && w.fails {
 			continue
 		}
 		p, held = m.from, append(held, m)

@@ -29,7 +29,7 @@ func TestSpace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var free atomic.Int64
 		free.Store(plenty)
-		s, err := open(vfs.NewMem(), 0, pebblestore.Options{
+		s, err := open(vfs.NewMem(), queue.Options{}, pebblestore.Options{
 			Usage:    func() (int64, int64, error) { return free.Load(), plenty, nil },
 			SpaceLow: 100 << 20, SpaceFull: 10 << 20,
 		})
