@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -43,7 +44,7 @@ func TestWriteErrors(t *testing.T) {
 // writeError lets one operation fail with EIO and reports whether that was fatal.
 func writeError(t *testing.T, kind errorfs.OpKind, nth int) bool {
 	name := fmt.Sprintf("operation %d of kind %d", nth, kind)
-	mem := vfs.NewCrashableMem()
+	mem := crashfs.New()
 	var armed atomic.Bool
 	var count atomic.Int64
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {

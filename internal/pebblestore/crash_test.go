@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -27,7 +28,7 @@ func TestPowerCuts(t *testing.T) {
 	for run := range (*torturePoints + pointsPerRun - 1) / pointsPerRun {
 		seed := *tortureSeed + uint64(run)
 		points := min(pointsPerRun, *torturePoints-run*pointsPerRun)
-		mem := vfs.NewCrashableMem()
+		mem := crashfs.New()
 		if err := torture(t, mem, mem, seed, points); err != nil {
 			t.Errorf("seed %d: %v", seed, err)
 		}
@@ -36,7 +37,7 @@ func TestPowerCuts(t *testing.T) {
 
 // TestPowerCutsControl lets the log's syncs lie. Unless that is noticed, the test above proves nothing.
 func TestPowerCutsControl(t *testing.T) {
-	mem := vfs.NewCrashableMem()
+	mem := crashfs.New()
 	err := torture(t, mem, lyingFS{mem}, *tortureSeed, pointsPerRun)
 	if err == nil {
 		t.Errorf("%d power cuts without one sync of the log went unnoticed", pointsPerRun)
@@ -46,7 +47,7 @@ func TestPowerCutsControl(t *testing.T) {
 // torture commits random batches to a store on fs and cuts the power again and again. mem is where the data of
 // fs really is. What a cut leaves must open, and hold the first batches up to some number, whole, at least
 // those that were acknowledged before the cut.
-func torture(t *testing.T, mem *vfs.MemFS, fs vfs.FS, seed uint64, points int) error {
+func torture(t *testing.T, mem *crashfs.FS, fs vfs.FS, seed uint64, points int) error {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	opts := Options{FS: fs, MemTableBytes: 128 << 10, Fatal: func(err error) { t.Errorf("the store has failed: %v", err) }}
 	s := openTest(t, "data", opts)

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -72,9 +73,9 @@ func TestDamage(t *testing.T) {
 
 // damageSource is a store as a crash leaves it: messages in tables and in the log, everything synced, the
 // witness up to date.
-func damageSource(t *testing.T) (*vfs.MemFS, []string) {
+func damageSource(t *testing.T) (*crashfs.FS, []string) {
 	t.Helper()
-	mem := vfs.NewCrashableMem()
+	mem := crashfs.New()
 	s := openTest(t, "data", Options{FS: mem, MemTableBytes: 64 << 10})
 	rng := rand.New(rand.NewPCG(1, 0))
 	want := newModel()

@@ -84,7 +84,7 @@ func TestOpenRefusesASecondProcess(t *testing.T) {
 func TestFailedOpenReleasesTheFolder(t *testing.T) {
 	mem := vfs.NewMem()
 	s := openTest(t, "data", Options{FS: mem})
-	commitAll(t, s, new(broker.Batch))
+	commitAll(t, s, put(1))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -23,7 +24,7 @@ func TestLazyBatchesDoNotLinger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				mem := vfs.NewCrashableMem()
+				mem := crashfs.New()
 				s := openTest(t, "data", Options{FS: mem, Ballast: -1, ScrubEvery: -1})
 				defer s.Close()
 				done := make(chan error, 1)

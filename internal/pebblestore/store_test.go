@@ -7,6 +7,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/broker/storetest"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 )
 
 // openTest opens a store that fails the test when it fails.
@@ -32,14 +33,14 @@ func openTest(t testing.TB, dir string, opts Options) *Store {
 
 func TestStore(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) storetest.Instance{
-		"in memory": func(t *testing.T) storetest.Instance { return instance(t, "data", vfs.NewCrashableMem()) },
+		"in memory": func(t *testing.T) storetest.Instance { return instance(t, "data", crashfs.New()) },
 		"on disk":   func(t *testing.T) storetest.Instance { return instance(t, t.TempDir(), nil) },
 	} {
 		t.Run(name, func(t *testing.T) { storetest.Run(t, open) })
 	}
 }
 
-func instance(t *testing.T, dir string, mem *vfs.MemFS) storetest.Instance {
+func instance(t *testing.T, dir string, mem *crashfs.FS) storetest.Instance {
 	opts := Options{Ballast: -1}
 	if mem != nil {
 		opts.FS = mem

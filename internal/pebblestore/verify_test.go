@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -32,7 +33,7 @@ func fillTables(t *testing.T, s *Store) {
 }
 
 func TestVerifyFindsEveryDamage(t *testing.T) {
-	mem := vfs.NewCrashableMem()
+	mem := crashfs.New()
 	s := openTest(t, "data", Options{FS: mem, MemTableBytes: mib})
 	fillTables(t, s)
 	report, err := s.Verify(t.Context())

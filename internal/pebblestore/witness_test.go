@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -24,36 +25,36 @@ func put(seq queue.Seq) *broker.Batch {
 func TestOpenRefusesALoss(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		harm func(t *testing.T, mem *vfs.MemFS, older *vfs.MemFS)
+		harm func(t *testing.T, mem *crashfs.FS, older *crashfs.FS)
 		want string // part of the error
 	}{
-		{"an older copy of the store under the newer witness", func(t *testing.T, mem, older *vfs.MemFS) {
+		{"an older copy of the store under the newer witness", func(t *testing.T, mem, older *crashfs.FS) {
 			replaceStore(t, mem, older)
 		}, "2 acknowledged commits are missing: the store ends at commit 2, and data/witness has seen commit 4"},
-		{"the store is gone", func(t *testing.T, mem, _ *vfs.MemFS) {
+		{"the store is gone", func(t *testing.T, mem, _ *crashfs.FS) {
 			if err := mem.RemoveAll("data/store"); err != nil {
 				t.Fatal(err)
 			}
 		}, "4 acknowledged commits are missing: the store ends at commit 0"},
-		{"the witness is gone", func(t *testing.T, mem, _ *vfs.MemFS) {
+		{"the witness is gone", func(t *testing.T, mem, _ *crashfs.FS) {
 			if err := mem.Remove("data/witness"); err != nil {
 				t.Fatal(err)
 			}
 		}, "the file data/witness is missing, so nobody can tell whether the 4 commits in the store are all"},
-		{"the witness is damaged", func(t *testing.T, mem, _ *vfs.MemFS) {
+		{"the witness is damaged", func(t *testing.T, mem, _ *crashfs.FS) {
 			writeText(t, mem, "data/witness", strings.Repeat("x", witnessLen))
 		}, "the file data/witness is damaged"},
-		{"the witness has seen more changes in as many commits", func(t *testing.T, mem, _ *vfs.MemFS) {
+		{"the witness has seen more changes in as many commits", func(t *testing.T, mem, _ *crashfs.FS) {
 			seen := testimony{reached: position{4, 9}}
 			writeText(t, mem, "data/witness", string(seen.encode()))
 		}, "5 acknowledged changes are missing: the store counts 4, and data/witness has seen 9"},
-		{"the witness has seen another MANIFEST", func(t *testing.T, mem, _ *vfs.MemFS) {
+		{"the witness has seen another MANIFEST", func(t *testing.T, mem, _ *crashfs.FS) {
 			seen := testimony{position{4, 4}, manifest{number: 999}}
 			writeText(t, mem, "data/witness", string(seen.encode()))
 		}, "MANIFEST-000999 was in use"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			mem := vfs.NewCrashableMem()
+			mem := crashfs.New()
 			s := openTest(t, "data", Options{FS: mem})
 			commitAll(t, s, put(1), put(2))
 			older := mem.CrashClone(vfs.CrashCloneCfg{})
@@ -85,7 +86,7 @@ func TestOpenRefusesALoss(t *testing.T) {
 }
 
 // replaceStore puts the database of one file system in the place of another's.
-func replaceStore(t *testing.T, dst, src *vfs.MemFS) {
+func replaceStore(t *testing.T, dst, src *crashfs.FS) {
 	t.Helper()
 	if err := dst.RemoveAll("data/store"); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sqs"
 )
@@ -43,7 +44,7 @@ type Options struct {
 type Kit struct {
 	t    testing.TB
 	opts Options
-	fs   *vfs.MemFS
+	fs   *crashfs.FS
 	logs *logs
 
 	network *network
@@ -66,7 +67,7 @@ func Run(t *testing.T, opts Options, f func(t *testing.T, k *Kit)) {
 func New(t testing.TB, opts Options) *Kit {
 	t.Helper()
 	opts.Queue.Account, opts.Queue.Region = Account, Region
-	k := &Kit{t: t, opts: opts, fs: vfs.NewCrashableMem(), logs: newLogs()}
+	k := &Kit{t: t, opts: opts, fs: crashfs.New(), logs: newLogs()}
 	k.start()
 	t.Cleanup(func() {
 		k.stop()

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/pebblestore"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -56,8 +57,8 @@ func TestDamagedFiles(t *testing.T) {
 }
 
 // stoppedDisk returns the disk of a service that has worked and stopped.
-func stoppedDisk(t *testing.T) (*vfs.MemFS, *job) {
-	mem := vfs.NewCrashableMem()
+func stoppedDisk(t *testing.T) (*crashfs.FS, *job) {
+	mem := crashfs.New()
 	s, err := open(mem, queue.Options{}, pebblestore.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/forebay-mq/forebay/internal/pebblestore"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -47,7 +48,7 @@ var writes = []errorfs.OpKind{
 
 // failOnce lets the nth write or sync fail, and tells how far the service came.
 func failOnce(t *testing.T, nth int64) (outcome string) {
-	mem := vfs.NewCrashableMem()
+	mem := crashfs.New()
 	var count atomic.Int64
 	var failed atomic.Value
 	s, err := open(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/pebblestore"
+	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -28,7 +29,7 @@ type world struct {
 	*server
 	t        *testing.T
 	rng      *rand.Rand
-	mem      *vfs.MemFS
+	mem      *crashfs.FS
 	memory   queue.Options // how much of the queues is in memory
 	composed int
 	fails    bool // the consumers of queues with a dead-letter queue delete nothing
@@ -37,7 +38,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 0)), mem: vfs.NewCrashableMem()}
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 0)), mem: crashfs.New()}
 	w.messages, w.places = make(map[string]*message), newPlaces()
 	for _, p := range w.places {
 		if p.dead != nil {
@@ -61,7 +62,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 }
 
 // boot starts a server on what the disk holds.
-func (w *world) boot(mem *vfs.MemFS) {
+func (w *world) boot(mem *crashfs.FS) {
 	s, err := open(mem, w.memory, pebblestore.Options{})
 	if err != nil {
 		w.t.Fatalf("after %d power cuts the service does not start: %v", w.counts.cuts, err)
@@ -205,7 +206,7 @@ func (w *world) damage() vfs.CrashCloneCfg {
 }
 
 // cutAgain cuts the power while the service starts.
-func (w *world) cutAgain(mem *vfs.MemFS) *vfs.MemFS {
+func (w *world) cutAgain(mem *crashfs.FS) *crashfs.FS {
 	opened := make(chan struct{})
 	go func() {
 		defer close(opened)
