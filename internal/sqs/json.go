@@ -144,6 +144,9 @@ func (f jsonFields) structures(n names) []fields {
 }
 
 func (f jsonFields) entries(n names) []entry {
+	if _, given := f.member(n.json); !given {
+		return nil
+	}
 	var list []entry
 	for key, v := range f.members(n.json) {
 		list = append(list, entry{key, jsonFields{v, f.failure}})
