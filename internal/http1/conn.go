@@ -48,6 +48,7 @@ type conn struct {
 	readArmed  time.Time // the deadlines of the connection itself
 	writeArmed time.Time
 	rested     time.Time // when the last answer was written
+	posted     bool      // the last request was a POST
 	linger     bool      // the client may still be sending
 }
 
@@ -123,8 +124,8 @@ func earlier(a, b time.Time) time.Time {
 
 // readHead reads until a whole head is there and returns its size.
 func (c *conn) readHead(first bool) (size int, err error) {
-	timed := first   // the time of a connection's first head began with the connection
-	skipped := false // one empty line before a request, which old clients send after a body
+	timed := first       // the time of a connection's first head began with the connection
+	skipped := !c.posted // one empty line, which old clients send behind a body
 	for scanned := 0; ; {
 		b := c.buffered()
 		if first && len(b) > 0 && !c.state.CompareAndSwap(stateIdle, stateActive) && c.state.Load() == stateClosed {

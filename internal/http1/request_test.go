@@ -3,28 +3,47 @@ package http1
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 )
 
-// exact are requests, and what the server makes of them: the status and body of each response. A final "closed"
-// means that the server ends the connection by itself.
-func exactRequests() []struct{ name, raw, want string } {
-	repeat := strings.Repeat
-	return []struct{ name, raw, want string }{
+// exact is what a client sends, and what the server makes of it: the status of each response, with its body when
+// it is a success. A final "closed" means that the server ends the connection by itself.
+type exact struct{ name, raw, want string }
+
+func exactRequests() []exact {
+	return slices.Concat(goodRequests(), oddChunks(), oddFrames(), oddLines())
+}
+
+func goodRequests() []exact {
+	return []exact{
 		{"a plain one", "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", `200 GET /a?b HTTP/1.1 host=h length=0 body=""`},
 		{"with a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", `200 POST / HTTP/1.1 host=h length=3 body="abc"`},
 		{"two at once", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
 			`200 POST / HTTP/1.1 host=h length=3 body="abc"; 200 GET /2 HTTP/1.1 host=h length=0 body=""`},
-		{"an empty line before it", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", `200 GET / HTTP/1.1 host=h length=0 body=""`},
-		{"two empty lines before it", "\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", `400 closed`},
+		{"an empty line behind the body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
+			`200 POST / HTTP/1.1 host=h length=3 body="abc"; 200 GET /2 HTTP/1.1 host=h length=0 body=""`},
+		{"two empty lines behind the body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
+			`200 POST / HTTP/1.1 host=h length=3 body="abc"; 400 closed`},
+		{"an empty line before it", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", `400 closed`},
 		{"a URL as a proxy is sent it", "GET http://other/x HTTP/1.1\r\nHost: h\r\n\r\n", `200 GET http://other/x HTTP/1.1 host=other length=0 body=""`},
 		{"an asterisk", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", `200 OPTIONS * HTTP/1.1 host=h length=0 body=""`},
 		{"an empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", `200 GET / HTTP/1.1 host= length=0 body=""`},
 		{"an upgrade that nobody must accept", "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
 			`200 GET / HTTP/1.1 host=h length=0 body=""`},
+		{"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", `200 GET / HTTP/1.0 host= length=0 body="" closed`},
+		{"HTTP/1.0 that goes on", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", `200 GET / HTTP/1.0 host= length=0 body=""`},
+		{"the last one", "GET / HTTP/1.1\r\nHost: h\r\nConnection: x, Close\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+			`200 GET / HTTP/1.1 host=h length=0 body="" closed`},
+		{"a head without a body", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", `200 `},
+	}
+}
 
+func oddChunks() []exact {
+	repeat := strings.Repeat
+	return []exact{
 		{"chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
 			`200 POST / HTTP/1.1 host=h length=-1 body="abc0123456789"`},
 		{"chunks with a trailer", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -42,7 +61,11 @@ func exactRequests() []struct{ name, raw, want string } {
 		{"an endless trailer", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + repeat("X: y\r\n", 1000) + "\r\n", `400 closed`},
 		{"chunks of one byte with long extensions", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			repeat("1;"+repeat("x", 200)+"\r\na\r\n", 200) + "0\r\n\r\n", `400 closed`},
+	}
+}
 
+func oddFrames() []exact {
+	return []exact{
 		{"no host", "GET / HTTP/1.1\r\n\r\n", `400 closed`},
 		{"two hosts", "GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", `400 closed`},
 		{"a host that is none", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", `400 closed`},
@@ -59,7 +82,12 @@ func exactRequests() []struct{ name, raw, want string } {
 		{"a coding that nobody knows", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", `501 closed`},
 		{"a coding with a tab in it", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", `400 closed`},
 		{"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", `400 closed`},
+	}
+}
 
+func oddLines() []exact {
+	repeat := strings.Repeat
+	return []exact{
 		{"a folded field", "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", `400 closed`},
 		{"a space before the colon", "GET / HTTP/1.1\r\nHost : h\r\n\r\n", `400 closed`},
 		{"a field without a colon", "GET / HTTP/1.1\r\nHost: h\r\nX\r\n\r\n", `400 closed`},
@@ -84,12 +112,6 @@ func exactRequests() []struct{ name, raw, want string } {
 		{"an endless target", "GET /" + repeat("a", 64<<10), `414 closed`},
 		{"a long header", "GET / HTTP/1.1\r\nHost: h\r\nX: " + repeat("a", 64<<10), `431 closed`},
 		{"a hundred and one fields", "GET / HTTP/1.1\r\nHost: h\r\n" + repeat("X: y\r\n", 101) + "\r\n", `431 closed`},
-
-		{"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", `200 GET / HTTP/1.0 host= length=0 body="" closed`},
-		{"HTTP/1.0 that goes on", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", `200 GET / HTTP/1.0 host= length=0 body=""`},
-		{"the last one", "GET / HTTP/1.1\r\nHost: h\r\nConnection: x, Close\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
-			`200 GET / HTTP/1.1 host=h length=0 body="" closed`},
-		{"a head without a body", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", `200 `},
 	}
 }
 
