@@ -2,6 +2,7 @@ package http1
 
 import (
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"strings"
@@ -59,7 +60,7 @@ func sentTo(t *testing.T, s func(http.Handler) server, raw string) []seen {
 
 func own(h http.Handler) server { return &Server{Handler: h} }
 func netHTTP(h http.Handler) server {
-	return &http.Server{Handler: h, DisableGeneralOptionsHandler: true}
+	return &http.Server{Handler: h, DisableGeneralOptionsHandler: true, ErrorLog: log.New(io.Discard, "", 0)}
 }
 
 // checkAlike checks that net/http sees whatever this package lets through, and sees the same in it. This package

@@ -97,11 +97,7 @@ func (b *body) read(p []byte) (int, error) {
 	if c.start == c.end {
 		b.arm()
 		if len(p) >= directMin {
-			n, err := c.net.Read(p)
-			if n > 0 {
-				err = nil
-			}
-			return n, err
+			return c.read(p)
 		}
 		if err := c.fill(); err != nil {
 			return 0, err

@@ -104,7 +104,7 @@ func (c *conn) rest(x *exchange) *exchange {
 		c.server.exchanges.Put(x)
 		c.releaseInput()
 		c.armRead(end)
-		c.aheads, _ = c.net.Read(c.ahead[:]) // when it fails, nothing has come
+		c.aheads, _ = c.read(c.ahead[:]) // when it fails, nothing has come
 		c.takeAhead()
 		x = c.server.exchanges.Get().(*exchange)
 	}
@@ -201,15 +201,20 @@ func (c *conn) fill() error {
 	if c.end == len(c.in) {
 		return io.ErrShortBuffer
 	}
-	n, err := c.net.Read(c.in[c.end:])
+	n, err := c.read(c.in[c.end:])
 	c.end += n
-	switch {
-	case n > 0:
-		return nil
-	case err == nil:
-		return io.ErrNoProgress
-	}
 	return err
+}
+
+// read reads at least one byte, unless it fails.
+func (c *conn) read(p []byte) (n int, err error) {
+	for n == 0 && err == nil {
+		n, err = c.net.Read(p)
+	}
+	if n > 0 {
+		return n, nil // the error will come again
+	}
+	return 0, err
 }
 
 // releaseInput gives the buffer back if there is nothing in it.

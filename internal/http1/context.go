@@ -92,11 +92,11 @@ func (x *requestContext) begin() bool {
 func (x *requestContext) watch() {
 	c := x.conn
 	defer close(x.stopped)
-	n, err := c.net.Read(c.ahead[:])
+	n, err := c.read(c.ahead[:])
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	c.aheads = n
-	if err != nil && n == 0 && !x.over {
+	if err != nil && !x.over {
 		x.end()
 	}
 }

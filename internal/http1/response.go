@@ -188,6 +188,7 @@ func (w *response) Write(p []byte) (int, error) {
 	case !w.bodyAllowed():
 		return 0, http.ErrBodyNotAllowed
 	case w.declared >= 0 && w.written+int64(len(p)) > w.declared:
+		w.overrun()
 		return 0, http.ErrContentLength
 	}
 	w.written += int64(len(p))
@@ -207,6 +208,14 @@ func (w *response) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	return len(p), nil
+}
+
+// overrun notes that the handler has more to say than it has announced. What it had announced is sent, but nobody
+// knows what it meant, so the connection ends with it.
+func (w *response) overrun() {
+	if w.exchange.request.Method != http.MethodHead {
+		w.keep, w.close = false, true
+	}
 }
 
 // WriteString implements io.StringWriter.
