@@ -143,7 +143,7 @@ func (c *conn) readHead(first bool) (size int, err error) {
 			return 0, r
 		}
 		scanned = max(0, len(b)-3)
-		if !timed && len(b) > 0 {
+		if !timed {
 			timed = true
 			c.armRead(time.Now().Add(c.server.ReadHeaderTimeout))
 		}

@@ -53,9 +53,8 @@ func responders() map[string]http.HandlerFunc {
 		"not modified": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) },
 		"two statuses": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); w.WriteHeader(500) },
 		"a header that comes too late": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(200)
-			w.Header().Set("X-Late", "1")
 			write(w, "hello")
+			w.Header().Set("X-Late", "1")
 		},
 		"a header by another name": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["x-lower"] = []string{"1", "2"}
@@ -193,7 +192,9 @@ func TestHandlersDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var readErr, writeErr error
 		var readAfter, wroteAfter time.Duration
+		done := make(chan struct{})
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
 			control, start := http.NewResponseController(w), time.Now()
 			_ = control.SetReadDeadline(start.Add(3 * time.Second))
 			_, readErr = io.ReadAll(r.Body)
@@ -210,7 +211,7 @@ func TestHandlersDeadlines(t *testing.T) {
 		go func() { _ = s.Serve(l) }()
 		conn := l.dial()
 		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab")
-		time.Sleep(time.Minute)
+		<-done
 		if !errors.Is(readErr, os.ErrDeadlineExceeded) || readAfter != 3*time.Second {
 			t.Errorf("the body ended with %v after %v, want a deadline after 3s", readErr, readAfter)
 		}
