@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// restTime is how long a connection keeps its memory after a request. The deadline of that wait is set only
-	// when it has become too near, so a busy connection hardly ever sets one.
+	// restTime is how long a busy connection keeps its memory after a request. The deadline of that wait is set
+	// only when it has become too near, so a busy connection hardly ever sets one.
 	restTime = 5 * time.Second
+	// busyGap is how soon the next request must come on a connection that counts as busy.
+	busyGap = time.Second
 	// lingerTime and lingerBytesMax bound the reading of what a refused client still sends. Closing at once could
 	// destroy the answer on its way.
 	lingerTime     = 500 * time.Millisecond
@@ -48,6 +50,7 @@ type conn struct {
 	readArmed  time.Time // the deadlines of the connection itself
 	writeArmed time.Time
 	rested     time.Time // when the last answer was written
+	busy       bool      // requests follow each other closely: it waits for them with its memory in hand
 	posted     bool      // the last request was a POST
 	linger     bool      // the client may still be sending
 }
@@ -55,7 +58,10 @@ type conn struct {
 // serve serves requests until the connection ends.
 func (c *conn) serve() {
 	defer c.close()
-	c.armRead(time.Now().Add(c.server.ReadHeaderTimeout))
+	c.doze(time.Now().Add(c.server.ReadHeaderTimeout))
+	if c.start == c.end {
+		return
+	}
 	x := c.server.exchanges.Get().(*exchange)
 	for more := c.serveNext(x, true); more; more = c.serveNext(x, false) {
 		if c.start < c.end {
@@ -88,24 +94,26 @@ func (c *conn) serveNext(x *exchange, first bool) bool {
 	return x.serve() && !c.server.stopping.Load()
 }
 
-// rest waits for the first bytes of the next request. After a while it gives x back, with the rest of the memory,
-// and goes on without. It returns what to serve the request with, nil when none will come.
+// rest waits for the first bytes of the next request. If that may take longer, it gives x back with the rest of
+// the memory and waits without. It returns what to serve the request with, nil when none will come.
 func (c *conn) rest(x *exchange) *exchange {
 	if !c.state.CompareAndSwap(stateActive, stateIdle) || c.server.stopping.Load() {
 		c.server.exchanges.Put(x)
 		return nil
 	}
 	end := c.rested.Add(c.server.IdleTimeout)
-	soonest := earlier(c.rested.Add(restTime), end)
-	if latest := earlier(soonest.Add(restTime), end); c.readArmed.Before(soonest) || c.readArmed.After(latest) {
-		c.armRead(latest)
+	if c.busy {
+		soonest := earlier(c.rested.Add(restTime), end)
+		if latest := earlier(soonest.Add(restTime), end); c.readArmed.Before(soonest) || c.readArmed.After(latest) {
+			c.armRead(latest)
+		}
+		err := c.fill()
+		c.busy = !errors.Is(err, os.ErrDeadlineExceeded)
 	}
-	if err := c.fill(); errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(end) {
+	if !c.busy {
 		c.server.exchanges.Put(x)
-		c.releaseInput()
-		c.armRead(end)
-		c.aheads, _ = c.read(c.ahead[:]) // when it fails, nothing has come
-		c.takeAhead()
+		c.doze(end)
+		c.busy = time.Since(c.rested) < busyGap
 		x = c.server.exchanges.Get().(*exchange)
 	}
 	if c.start == c.end || !c.state.CompareAndSwap(stateIdle, stateActive) {
@@ -113,6 +121,15 @@ func (c *conn) rest(x *exchange) *exchange {
 		return nil
 	}
 	return x
+}
+
+// doze waits for the first bytes of a request without memory for them. When nothing comes until end, there are
+// none.
+func (c *conn) doze(end time.Time) {
+	c.releaseInput()
+	c.armRead(end)
+	c.aheads, _ = c.read(c.ahead[:])
+	c.takeAhead()
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ type exchange struct {
 	request  http.Request
 	url      url.URL
 	header   http.Header
-	values   [fieldsMax]string // what the lists in header are made of
+	values   []string // what the lists in header are made of
 	body     body
 	response response
 }
@@ -106,9 +107,10 @@ func isPlainPath(target string) bool {
 
 func (x *exchange) setHeader(text string) {
 	clear(x.header)
+	x.values = slices.Grow(x.values[:0], len(x.head.fields))
 	for i, f := range x.head.fields {
 		name := f.name.of(text)
-		x.values[i] = f.value.of(text)
+		x.values = append(x.values, f.value.of(text))
 		if before, ok := x.header[name]; ok {
 			x.header[name] = append(before, x.values[i])
 		} else {
