@@ -109,6 +109,9 @@ func (f jsonFields) number(name string) queue.Int {
 }
 
 func (f jsonFields) texts(n names) []string {
+	if _, given := f.member(n.json); !given {
+		return nil // most are not, and looking is cheaper than an iterator
+	}
 	var list []string
 	for v := range f.elements(n.json) {
 		s, err := v.Text()
