@@ -49,7 +49,7 @@ type conn struct {
 
 	readArmed  time.Time // the deadlines of the connection itself
 	writeArmed time.Time
-	rested     time.Time // when the last answer was written
+	rested     time.Time // when something was sent last
 	busy       bool      // requests follow each other closely: it waits for them with its memory in hand
 	posted     bool      // the last request was a POST
 	linger     bool      // the client may still be sending

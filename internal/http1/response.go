@@ -290,7 +290,6 @@ func (w *response) sendHead(length int64, p []byte) {
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
 	b = append(b, "\r\n"...)
-	x.conn.rested = now
 	switch {
 	case w.chunked && len(p) > 0:
 		b = appendChunk(b, p)
@@ -348,6 +347,7 @@ func (w *response) sendAt(now time.Time, b []byte) {
 	if !w.deadlineSet {
 		deadline = now.Add(c.server.WriteTimeout)
 	}
+	c.rested = now
 	c.armWrite(now, deadline)
 	if _, w.err = c.net.Write(b); w.err != nil {
 		w.keep = false

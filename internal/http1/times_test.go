@@ -116,6 +116,34 @@ func TestRestedConnections(t *testing.T) {
 	})
 }
 
+// TestLongAnswers checks that the time between two requests begins with the end of the answer.
+func TestLongAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := listenInMemory()
+		s := own(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for range 3 {
+				_, _ = io.WriteString(w, "x")
+				w.(http.Flusher).Flush()
+				time.Sleep(time.Minute)
+			}
+		}))
+		go func() { _ = s.Serve(l) }()
+		conn := l.dial()
+		go func() {
+			_, _ = io.WriteString(conn, get)
+			time.Sleep(3*time.Minute + 50*time.Second)
+			_, _ = io.WriteString(conn, get)
+			time.Sleep(4 * time.Minute)
+			_ = conn.Close()
+		}()
+		raw, _ := io.ReadAll(conn)
+		if n := len(answers(t, string(raw))); n != 2 {
+			t.Errorf("%d answers, want 2", n)
+		}
+		_ = s.Close()
+	})
+}
+
 // poller waits until it is told, or its client leaves.
 type poller struct {
 	tell chan string
