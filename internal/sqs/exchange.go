@@ -101,8 +101,11 @@ func (x *exchange) reply(m members) *reply {
 // refuse answers with an error.
 func (x *exchange) refuse(err error) {
 	if x.r.Context().Err() != nil {
-		x.status = statusClientGone
-		return
+		// A body that came too slowly also ends the context over net/http, and its client is still there.
+		if _, told := errors.AsType[*refusal](err); !told {
+			x.status = statusClientGone
+			return
+		}
 	}
 	status := 0
 	if r, ok := errors.AsType[*refusal](err); ok {
