@@ -137,7 +137,7 @@ func Dev(account string) func(*http.Request, []byte) (queue.Caller, error) {
 		by := root
 		by.Source, by.Secure = connection(r)
 		if id := claimedID(r); id != "" {
-			by.ID = id
+			by.ID = strings.Clone(id) // messages keep it, but not the header around it
 		}
 		return by, nil
 	}

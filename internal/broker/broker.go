@@ -123,6 +123,11 @@ func (b *Broker) give(ctx context.Context, r *request) error {
 	select {
 	case b.commands <- r:
 		return nil
+	default: // only a full line is a reason to ask for the end of ctx, which has its price over HTTP
+	}
+	select {
+	case b.commands <- r:
+		return nil
 	case <-ctx.Done():
 		return gaveUp(ctx)
 	case <-b.over:

@@ -25,6 +25,8 @@ var rules = []rule{
 		why: "a file's keys are texts and numbers; cmd turns them into each package's own Options"},
 	{pkg: "internal/history",
 		why: "it judges what clients saw, and so must not know how the server works"},
+	{pkg: "internal/http1",
+		why: "it serves any http.Handler, and knows nothing of queues"},
 	{pkg: "internal/guard",
 		why: "it reads the source, it does not link it"},
 
@@ -52,11 +54,12 @@ var rules = []rule{
 		why: "a front speaks to queue.Service, never to the broker behind it"},
 
 	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/telemetry", "internal/broker",
-		"internal/pebblestore", "internal/sigv4", "internal/queue"},
+		"internal/http1", "internal/pebblestore", "internal/sigv4", "internal/queue"},
 		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/prometheus/client_golang"},
 		why:     "the one place where the parts become a process"},
 	{pkg: "internal/testkit", imports: []string{"internal/server", "internal/sqs", "internal/access", "internal/telemetry",
-		"internal/broker", "internal/pebblestore", "internal/pebblestore/crashfs", "internal/sigv4", "internal/queue"},
+		"internal/broker", "internal/http1", "internal/pebblestore", "internal/pebblestore/crashfs", "internal/sigv4",
+		"internal/queue"},
 		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/aws/aws-sdk-go-v2", "github.com/google/go-cmp"},
 		why:     "a whole server in virtual time, for tests only"},
 	{pkg: "internal/torture",

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"github.com/forebay-mq/forebay/internal/broker"
 )
 
 func TestOpenRefusesFolders(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/access"
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sqs"
@@ -45,6 +46,7 @@ type Options struct {
 	// Handler is called by somebody else.
 	Listener       net.Listener
 	TLS            *tls.Config // nil: plain HTTP
+	NetHTTP        bool        // serve plain HTTP by net/http, as TLS is, instead of package http1
 	ConnectionsMax int         // open at a time; zero: 20,000
 
 	Dev          bool         // accept any credentials, create missing queues
@@ -81,7 +83,7 @@ type Server struct {
 	auth    Authenticate
 	metrics *telemetry.Metrics
 	handler http.Handler
-	http    *http.Server // nil without a listener
+	http    webServer // nil without a listener
 
 	newKeys  bool
 	draining atomic.Bool
@@ -92,6 +94,13 @@ type Server struct {
 	stopErr  error
 	stopped  chan struct{} // closed when Shutdown is done
 	backups  sync.Mutex    // one at a time
+}
+
+// webServer speaks HTTP over connections.
+type webServer interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
 }
 
 // Start opens the data folder and begins to serve. ctx is for starting only; Shutdown ends the server.
@@ -189,8 +198,11 @@ func (s *Server) openBroker() error {
 
 // serve accepts connections until Shutdown.
 func (s *Server) serve() {
-	s.http = sqs.NewServer(s.handler, sqs.ServerOptions{Logger: s.log})
 	listener := sqs.Limit(s.opts.Listener, sqs.ListenLimits{Total: s.opts.ConnectionsMax})
+	s.http = &http1.Server{Handler: s.handler, Logger: s.log}
+	if s.opts.TLS != nil || s.opts.NetHTTP {
+		s.http = sqs.NewServer(s.handler, sqs.ServerOptions{Logger: s.log})
+	}
 	if s.opts.TLS != nil {
 		listener = tls.NewListener(listener, s.opts.TLS)
 	}

@@ -32,7 +32,7 @@ func (x *exchange) limitBodyTime() {
 		length = x.opts.BodyMax
 	}
 	// Deadlines are not supported by every writer, such as those of tests; then there are none.
-	_ = http.NewResponseController(x.w).SetReadDeadline(bodyDeadline(length))
+	_ = http.NewResponseController(x.w).SetReadDeadline(bodyDeadline(x.start, length))
 }
 
 // readBody reads the request's body into memory of its own, which messages may keep parts of.
@@ -88,9 +88,9 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	}
 }
 
-// bodyDeadline is when a body of so many bytes must have gone over the wire.
-func bodyDeadline(bytes int64) time.Time {
-	return time.Now().Add(bodyTimeMin + time.Duration(bytes/bodyRateMin)*time.Second)
+// bodyDeadline is when a body of so many bytes must have gone over the wire, from its start on.
+func bodyDeadline(start time.Time, bytes int64) time.Time {
+	return start.Add(bodyTimeMin + time.Duration(bytes/bodyRateMin)*time.Second)
 }
 
 // budget is an amount that many share, here bytes of memory. It refuses instead of waiting: a client told to

@@ -37,7 +37,8 @@ type exchange struct {
 	waited  time.Duration
 	status  int // zero: nothing was answered yet
 	code    string
-	cause   error // of a fault
+	cause   error     // of a fault
+	values  [3]string // what the answer's header is made of
 }
 
 // serve answers the request, or tells why that cannot be.
@@ -94,14 +95,17 @@ func (x *exchange) run(req *request) error {
 
 // reply wraps the members of a result.
 func (x *exchange) reply(m members) *reply {
-	return &reply{members: m, base: x.baseURL(x.r), account: x.opts.Account}
+	return &reply{members: m, exchange: x}
 }
 
 // refuse answers with an error.
 func (x *exchange) refuse(err error) {
 	if x.r.Context().Err() != nil {
-		x.status = statusClientGone
-		return
+		// A body that came too slowly also ends the context over net/http, and its client is still there.
+		if _, told := errors.AsType[*refusal](err); !told {
+			x.status = statusClientGone
+			return
+		}
 	}
 	status := 0
 	if r, ok := errors.AsType[*refusal](err); ok {
@@ -141,14 +145,13 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 	buffer := x.buffers.Get().(*[]byte)
 	body := fill((*buffer)[:0])
 	h := x.w.Header()
-	h["Content-Type"] = []string{contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	h["X-Amzn-Requestid"] = []string{x.id}
+	x.values = [...]string{contentType, strconv.Itoa(len(body)), x.id}
+	h["Content-Type"], h["Content-Length"], h["X-Amzn-Requestid"] = x.values[0:1:1], x.values[1:2:2], x.values[2:3:3]
 	if trace := x.r.Header["X-Amzn-Trace-Id"]; len(trace) > 0 {
 		h["X-Amzn-Trace-Id"] = trace[:1]
 	}
 	x.status, x.bodyOut = status, int64(len(body))
-	_ = http.NewResponseController(x.w).SetWriteDeadline(bodyDeadline(x.bodyOut))
+	_ = http.NewResponseController(x.w).SetWriteDeadline(bodyDeadline(time.Now(), x.bodyOut))
 	x.w.WriteHeader(status)
 	// A client that does not read its answer is told nothing more; what it received stays in flight.
 	_, _ = x.w.Write(body)

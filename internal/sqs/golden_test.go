@@ -4,15 +4,19 @@ import (
 	"bufio"
 	"encoding/json"
 	"flag"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/forebay-mq/forebay/internal/http1"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the golden fixtures should say from what happens")
@@ -31,7 +35,11 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			request, asked, response := play(t, string(archive.Files[0].Data))
+			request := string(archive.Files[0].Data)
+			asked, response := play(t, request, readAndSend)
+			if overAsked, over := play(t, request, sendOver); asked != overAsked || response != over {
+				t.Errorf("over a connection the service is asked\n%s\nand the response is\n%s", overAsked, over)
+			}
 			got := &txtar.Archive{Comment: archive.Comment, Files: []txtar.File{
 				{Name: "request", Data: []byte(request)}, {Name: "asked", Data: []byte(asked)}, {Name: "response", Data: []byte(response)},
 			}}
@@ -48,18 +56,47 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// play sends a recorded request and returns it again, with what it led to.
-func play(t *testing.T, request string) (same, asked, response string) {
+// readAndSend gives a request to a handler as net/http reads it.
+func readAndSend(t *testing.T, h http.Handler, raw string) answered {
 	t.Helper()
-	head, body, _ := strings.Cut(request, "\n\n")
-	raw := strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" + body
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.RemoteAddr = "192.0.2.1:1234"
+	return send(h, r)
+}
+
+// sendOver sends a request over a connection to package http1.
+func sendOver(t *testing.T, h http.Handler, raw string) (got answered) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipeListener()
+		server := &http1.Server{Handler: h}
+		go func() { _ = server.Serve(l) }()
+		conn := l.dial()
+		defer server.Close()
+		defer conn.Close()
+		go func() { _, _ = io.WriteString(conn, raw) }()
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = answered{res.StatusCode, res.Header, string(body)}
+	})
+	return got
+}
+
+// play sends a recorded request and returns what it led to.
+func play(t *testing.T, request string, send func(*testing.T, http.Handler, string) answered) (asked, response string) {
+	t.Helper()
+	head, body, _ := strings.Cut(request, "\n\n")
 	f := &fake{out: cannedAnswer(request)}
-	got := send(newFront(f), r)
+	got := send(t, newFront(f), strings.ReplaceAll(head, "\n", "\r\n")+"\r\n\r\n"+body)
 
 	in, err := json.MarshalIndent(f.in, "", " ")
 	if err != nil {
@@ -67,7 +104,7 @@ func play(t *testing.T, request string) (same, asked, response string) {
 	}
 	id := got.header.Get("X-Amzn-Requestid")
 	response = strconv.Itoa(got.status) + " " + got.header.Get("Content-Type") + "\n\n" + strings.ReplaceAll(got.body, id, "REQUEST-ID") + "\n"
-	return request, string(in) + "\n", response
+	return string(in) + "\n", response
 }
 
 // cannedAnswer is what the service answers to a recorded request: the answer of the first case of its action.

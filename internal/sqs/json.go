@@ -109,6 +109,9 @@ func (f jsonFields) number(name string) queue.Int {
 }
 
 func (f jsonFields) texts(n names) []string {
+	if _, given := f.member(n.json); !given {
+		return nil // most are not, and looking is cheaper than an iterator
+	}
 	var list []string
 	for v := range f.elements(n.json) {
 		s, err := v.Text()
@@ -144,6 +147,9 @@ func (f jsonFields) structures(n names) []fields {
 }
 
 func (f jsonFields) entries(n names) []entry {
+	if _, given := f.member(n.json); !given {
+		return nil
+	}
 	var list []entry
 	for key, v := range f.members(n.json) {
 		list = append(list, entry{key, jsonFields{v, f.failure}})

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -212,6 +213,18 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { close(l.done); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
+// webServer speaks HTTP over connections.
+type webServer interface {
+	Serve(net.Listener) error
+	Close() error
+}
+
+// webServers are the two that a front may stand behind.
+var webServers = map[string]func(http.Handler) webServer{
+	"http1":    func(h http.Handler) webServer { return &http1.Server{Handler: h} },
+	"net/http": func(h http.Handler) webServer { return NewServer(h, ServerOptions{}) },
+}
+
 // TestSlowClients is S10: whoever sends or reads too slowly loses the connection, and a long poll does not.
 func TestSlowClients(t *testing.T) {
 	const poll = "POST / HTTP/1.1\r\nHost: q\r\nContent-Length: 21\r\n\r\nAction=ReceiveMessage"
@@ -227,81 +240,102 @@ func TestSlowClients(t *testing.T) {
 		{"nothing at all", "", 0, headerTimeMax, ""},
 		{"a long poll", poll, 20 * time.Second, 20 * time.Second, "HTTP/1.1 200"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newPipeListener()
-				server := NewServer(newFront(&fake{hook: func(ctx context.Context) {
-					select {
-					case <-time.After(test.polls):
-					case <-ctx.Done():
+		for name, newServer := range webServers {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					server := newServer(newFront(&fake{hook: func(ctx context.Context) {
+						select {
+						case <-time.After(test.polls):
+						case <-ctx.Done():
+						}
+					}}))
+					after, first := firstWords(t, server, test.send)
+					if after != test.after {
+						t.Errorf("the server acted after %v, want %v", after, test.after)
 					}
-				}}), ServerOptions{})
-				go func() { _ = server.Serve(l) }()
-				conn := l.dial()
-				start := time.Now()
-				if _, err := io.WriteString(conn, test.send); err != nil {
-					t.Fatal(err)
-				}
-				first := make([]byte, 12)
-				n, _ := io.ReadFull(conn, first)
-				if got := time.Since(start); got != test.after {
-					t.Errorf("the server acted after %v, want %v", got, test.after)
-				}
-				if got := string(first[:n]); got != test.want {
-					t.Errorf("the server sent %q, want %q", got, test.want)
-				}
-				_ = conn.Close()
-				_ = server.Close()
+					if first != test.want {
+						t.Errorf("the server sent %q, want %q", first, test.want)
+					}
+				})
 			})
+		}
+	}
+}
+
+// firstWords sends something to a server and returns the first 12 bytes that come back, and after how long.
+func firstWords(t *testing.T, server webServer, send string) (after time.Duration, words string) {
+	t.Helper()
+	l := newPipeListener()
+	go func() { _ = server.Serve(l) }()
+	conn := l.dial()
+	start := time.Now()
+	if _, err := io.WriteString(conn, send); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 12)
+	n, _ := io.ReadFull(conn, first)
+	after = time.Since(start)
+	_ = conn.Close()
+	_ = server.Close()
+	return after, string(first[:n])
+}
+
+// TestDeadlinesEndWithTheirRequest checks that a connection used again has its time again, also for what
+// the server writes by itself.
+func TestDeadlinesEndWithTheirRequest(t *testing.T) {
+	for name, newServer := range webServers {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { checkDeadlinesEnd(t, newServer(newFront(&fake{}))) })
 		})
 	}
 }
 
-// TestDeadlinesEndWithTheirRequest checks that a connection used again has its time again, also for what
-// net/http writes by itself.
-func TestDeadlinesEndWithTheirRequest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newPipeListener()
-		server := NewServer(newFront(&fake{}), ServerOptions{})
-		go func() { _ = server.Serve(l) }()
-		conn := l.dial()
-		answers := bufio.NewReader(conn)
-		for range 3 {
-			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: q\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n")
-			if line, err := answers.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
-				t.Fatalf("the server sent %q, %v", line, err)
-			}
-			_, _ = answers.ReadString('\n')
-			_, _ = io.WriteString(conn, "Action=ListQueues")
-			res, err := http.ReadResponse(answers, nil)
-			if err != nil || res.StatusCode != 200 {
-				t.Fatalf("the answer is %v, %v", res, err)
-			}
-			_, _ = io.Copy(io.Discard, res.Body)
-			time.Sleep(idleTimeMax - time.Second)
+func checkDeadlinesEnd(t *testing.T, server webServer) {
+	l := newPipeListener()
+	go func() { _ = server.Serve(l) }()
+	conn := l.dial()
+	answers := bufio.NewReader(conn)
+	for range 3 {
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: q\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n")
+		if line, err := answers.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
+			t.Fatalf("the server sent %q, %v", line, err)
 		}
-		_ = conn.Close()
-		_ = server.Close()
-	})
+		_, _ = answers.ReadString('\n')
+		_, _ = io.WriteString(conn, "Action=ListQueues")
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil || res.StatusCode != 200 {
+			t.Fatalf("the answer is %v, %v", res, err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		time.Sleep(idleTimeMax - time.Second)
+	}
+	_ = conn.Close()
+	_ = server.Close()
 }
 
 // TestClientsThatLeaveEndTheirPoll checks that a poll is canceled when its client hangs up.
 func TestClientsThatLeaveEndTheirPoll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var seen Observation
-		f := &fake{err: context.Canceled, hook: func(ctx context.Context) { <-ctx.Done() }}
-		l := newPipeListener()
-		server := NewServer(New(Options{Service: f, Account: account, Observe: func(o Observation) { seen = o }}), ServerOptions{})
-		go func() { _ = server.Serve(l) }()
-		conn := l.dial()
-		_, _ = io.WriteString(conn, "GET /?Action=ReceiveMessage HTTP/1.1\r\nHost: q\r\n\r\n")
-		synctest.Wait()
-		time.Sleep(7 * time.Second)
-		_ = conn.Close()
-		synctest.Wait()
-		if seen.Status != statusClientGone || seen.Waited != 7*time.Second {
-			t.Errorf("observed %+v", seen)
-		}
-		_ = server.Close()
-	})
+	for name, newServer := range webServers {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { checkLeaving(t, newServer) })
+		})
+	}
+}
+
+func checkLeaving(t *testing.T, newServer func(http.Handler) webServer) {
+	var seen Observation
+	f := &fake{err: context.Canceled, hook: func(ctx context.Context) { <-ctx.Done() }}
+	l := newPipeListener()
+	server := newServer(New(Options{Service: f, Account: account, Observe: func(o Observation) { seen = o }}))
+	go func() { _ = server.Serve(l) }()
+	conn := l.dial()
+	_, _ = io.WriteString(conn, "GET /?Action=ReceiveMessage HTTP/1.1\r\nHost: q\r\n\r\n")
+	synctest.Wait()
+	time.Sleep(7 * time.Second)
+	_ = conn.Close()
+	synctest.Wait()
+	if seen.Status != statusClientGone || seen.Waited != 7*time.Second {
+		t.Errorf("observed %+v", seen)
+	}
+	_ = server.Close()
 }

@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -122,4 +123,12 @@ type limitedConn struct {
 func (c *limitedConn) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
+}
+
+// CloseWrite tells the peer that nothing more will come, if the connection can.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

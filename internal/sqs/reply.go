@@ -28,17 +28,16 @@ type members interface {
 // reply is what an action writes its result to.
 type reply struct {
 	members
-	base    string // of queue URLs
-	account string // the server's own
+	exchange *exchange
 }
 
 // queueURL returns the URL under which this client reaches the queue.
 func (w *reply) queueURL(q queue.Ref) string {
 	account := q.Account
 	if account == "" {
-		account = w.account
+		account = w.exchange.opts.Account
 	}
-	return w.base + "/" + account + "/" + q.Name
+	return w.exchange.baseURL(w.exchange.r) + "/" + account + "/" + q.Name
 }
 
 // optional writes a text unless it is empty.

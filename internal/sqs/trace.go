@@ -15,13 +15,16 @@ func traceHeader(h http.Header) string {
 		if len(t) > traceHeaderMax || strings.ContainsFunc(t, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return ""
 		}
-		return t
+		return strings.Clone(t) // a message keeps it, but not what came with it
 	}
 	return fromTraceparent(h.Get("Traceparent"))
 }
 
 // fromTraceparent converts version-trace-parent-flags, all lower-case hex.
 func fromTraceparent(s string) string {
+	if s == "" {
+		return ""
+	}
 	part := strings.Split(s, "-")
 	if len(part) < 4 || len(part[0]) != 2 || part[0] == "ff" || part[0] == "00" && len(part) > 4 ||
 		len(part[1]) != 32 || len(part[2]) != 16 || len(part[3]) != 2 {

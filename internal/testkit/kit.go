@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
+	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
@@ -36,6 +37,8 @@ type Options struct {
 	Authenticate   func(*http.Request, []byte) (queue.Caller, error) // nil: everybody is the owner
 	PublicURL      string
 	TrustedProxies []netip.Prefix
+	// NetHTTP serves by net/http, as a server with TLS does, instead of package http1.
+	NetHTTP bool
 	// Wrap puts a service of the test in front of the broker, to make it fail. Nil: the broker alone.
 	Wrap func(queue.Service) queue.Service
 }
@@ -50,10 +53,16 @@ type Kit struct {
 	network *network
 	store   *pebblestore.Store
 	broker  *broker.Broker
-	server  *http.Server
+	server  webServer
 	client  *http.Client
 
 	requestIDs sync.Map // every x-amzn-RequestId seen
+}
+
+// webServer speaks HTTP over connections.
+type webServer interface {
+	Serve(net.Listener) error
+	Close() error
 }
 
 // Run calls f in a bubble of its own with a started Kit, and stops the Kit afterwards. The test fails when the
@@ -109,7 +118,10 @@ func (k *Kit) start() {
 		TrustedProxies: k.opts.TrustedProxies,
 		Logger:         logger,
 	})
-	k.server = sqs.NewServer(handler, sqs.ServerOptions{Logger: logger})
+	k.server = &http1.Server{Handler: handler, Logger: logger}
+	if k.opts.NetHTTP {
+		k.server = sqs.NewServer(handler, sqs.ServerOptions{Logger: logger})
+	}
 	k.client = &http.Client{Transport: &http.Transport{DialContext: k.network.dial, MaxIdleConnsPerHost: 2048}}
 	go k.server.Serve(k.network)
 }

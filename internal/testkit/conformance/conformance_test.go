@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,8 +44,19 @@ func rows() []row {
 }
 
 // TestConformance runs each row in each protocol against a server of its own.
-func TestConformance(t *testing.T) {
-	for _, r := range rows() {
+func TestConformance(t *testing.T) { conform(t, rows()) }
+
+// TestConformanceOverNetHTTP runs the rows that look at HTTP itself against a server as one with TLS is.
+func TestConformanceOverNetHTTP(t *testing.T) {
+	all := slices.Concat(wireRows(), queryRows(), errorRows(), pollRows(), authRows(), hostileRows())
+	for i := range all {
+		all[i].opts.NetHTTP = true
+	}
+	conform(t, all)
+}
+
+func conform(t *testing.T, all []row) {
+	for _, r := range all {
 		t.Run(r.id, func(t *testing.T) {
 			for _, p := range []testkit.Protocol{testkit.JSON, testkit.Query} {
 				if r.only != "" && r.only != p {
