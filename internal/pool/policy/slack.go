@@ -1,0 +1,156 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Slack starts workers when the known work is more than the workers, those still booting included, can begin before
+// its wait objective; workers retire by themselves when idle. It needs no cool-down: what was started counts at once.
+//
+//	work = visible·S + work that becomes visible within B
+//	have = Σ up: c·W*  +  Σ booting: c·max(0, W* − rest of its boot)
+//	if work > have: start (work − have) / (c · max(W* − B, B/2, S)), rounded up
+//	never more slots than messages; never more workers than max and budget allow
+//
+// The source is deadline scheduling by least slack, with the boot as lead time. The idle timer is the ski-rental
+// argument: to hold a worker for as long as a boot costs is never worse than twice the best in hindsight. Gandhi et
+// al., "AutoScale" (ACM TOCS 2012), show that with most-recently-busy routing such timers keep the number of
+// workers near the need, so the wake order of the queue (last in, first out) is a part of this policy.
+type Slack struct {
+	// Idle is how long a worker stays without work; zero is half the boot time.
+	Idle time.Duration
+	// Eager also keeps enough workers for the arrival rate, λS + √(λS): shorter waits for more worker-hours.
+	Eager bool
+}
+
+// slackEvery is the time between regular decisions; most are made on a send.
+const slackEvery = 5 * time.Second
+
+// idleMin keeps workers that boot in no time from coming and going between two messages.
+const idleMin = time.Second
+
+// Cadence is every five seconds and every send that finds no free slot.
+func (s *Slack) Cadence() Cadence { return Cadence{Every: slackEvery, OnSend: true} }
+
+// Decide compares the work with what the workers can begin in time.
+func (s *Slack) Decide(o Observation) Decision {
+	r := slackReason{queue: o.Queue, pool: o.Pool, census: o.census()}
+	r.service = o.Queue.Service
+	if r.service <= 0 {
+		r.service = ServiceGuess
+	}
+	r.future = futureWithin(o, o.Queue.Boot)
+	r.work = float64(o.Queue.Visible+r.future) * r.service.Seconds()
+	r.have = capacity(o)
+
+	c := float64(o.Pool.slots())
+	if r.work > r.have {
+		each := c * max(o.Pool.Wait-o.Queue.Boot, o.Queue.Boot/2, r.service).Seconds()
+		messages := float64(o.Queue.Visible + o.Queue.InFlight + r.future)
+		r.want = min(ceil((r.work-r.have)/each), ceil(messages/c)-r.census.total())
+	}
+	if s.Eager {
+		steady := o.Queue.Rate * r.service.Seconds()
+		r.want = max(r.want, ceil((steady+math.Sqrt(steady))/c)-r.census.total())
+	}
+	r.want = max(r.want, o.Pool.Min-r.census.total(), 0)
+	r.start = min(r.want, max(o.Pool.Limit()-r.census.total(), 0))
+
+	idle := s.Idle
+	if idle <= 0 {
+		idle = max(o.Queue.Boot/2, idleMin)
+	}
+	return Decision{Start: r.start, Idle: idle, Outlook: r.outlook(), Why: r}
+}
+
+// futureWithin counts the messages that become visible within d.
+func futureWithin(o Observation, d time.Duration) int {
+	end := o.Now.Add(d)
+	n := 0
+	for _, a := range o.Queue.Future {
+		if !a.At.After(end) {
+			n += a.Count
+		}
+	}
+	return n
+}
+
+// capacity is the work, in seconds, that the workers can begin before a message sent now has waited W*.
+func capacity(o Observation) float64 {
+	var sum time.Duration
+	floor := max(o.Queue.Boot/2, o.Queue.Service)
+	for i := range o.Workers {
+		switch w := &o.Workers[i]; w.State {
+		case Idle, Busy:
+			sum += o.Pool.Wait
+		case Booting:
+			rest := max(o.Queue.Boot-o.Now.Sub(w.Started), 0)
+			sum += max(o.Pool.Wait-rest, floor)
+		}
+	}
+	return sum.Seconds() * float64(o.Pool.slots())
+}
+
+// slackReason is a decision of Slack with all its inputs.
+type slackReason struct {
+	queue       Queue
+	pool        Pool
+	census      census
+	service     time.Duration
+	future      int
+	work, have  float64 // seconds
+	want, start int
+}
+
+func (r slackReason) outlook() Outlook {
+	needed := r.census.total() + r.want
+	switch {
+	case r.want > r.start:
+		limit := ByMax
+		if r.pool.Limit() < r.pool.Max {
+			limit = ByBudget
+		}
+		return Outlook{Known: true, Workers: needed, Limit: limit}
+	case r.want > 0 && r.work > r.have && r.pool.Wait < r.queue.Boot:
+		beforehand := ceil(r.work / (r.pool.Wait.Seconds() * float64(r.pool.slots())))
+		return Outlook{Known: true, Workers: beforehand, Limit: ByBoot}
+	}
+	return Outlook{Known: true, Reachable: true, Workers: needed}
+}
+
+// String tells the decision as one would to a colleague.
+func (r slackReason) String() string {
+	text := fmt.Sprintf("%d visible", r.queue.Visible)
+	if r.future > 0 {
+		text += fmt.Sprintf(" and %d due within a boot", r.future)
+	}
+	text += fmt.Sprintf(" × %s each = %s of work; ", round(r.service), seconds(r.work))
+	text += fmt.Sprintf("%d up and %d booting can begin %s of it within %s", r.census.up, r.census.booting, seconds(r.have), round(r.pool.Wait))
+	switch {
+	case r.start > 0 && r.work > r.have:
+		text += fmt.Sprintf(": start %d", r.start)
+	case r.start > 0:
+		text += fmt.Sprintf(": enough, but start %d to be ready for more", r.start)
+	case r.work > r.have:
+		text += ": not enough, but none to start"
+	default:
+		text += ": enough"
+	}
+	if limit := r.outlook().String(); limit != "" {
+		text += " (" + limit + ")"
+	}
+	return text
+}
+
+// round shortens a duration for people.
+func round(d time.Duration) time.Duration {
+	if d > time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Millisecond)
+}
+
+// seconds is a duration for people, from seconds.
+func seconds(s float64) time.Duration { return round(time.Duration(min(s*1e9, math.MaxInt64/2))) }
