@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/forebay-mq/forebay/internal/pool/policy"
@@ -35,6 +36,7 @@ const afterwards = 24 * time.Hour
 // Run plays a trace under a policy, which must be new.
 func Run(t Trace, p policy.Policy, c Config) Result {
 	r := &run{trace: t, policy: p, config: c, boots: source(c.Seed, "boots"), wait: make([]time.Duration, len(t.Messages))}
+	r.foreseen = slices.ContainsFunc(t.Messages, func(m Message) bool { return m.Lead > 0 })
 	r.service.Add(c.Times.Service)
 	r.boot.Add(c.Times.Boot)
 	for r.step() {
@@ -71,6 +73,8 @@ type run struct {
 	boot    policy.Boot
 	rate    policy.Rate
 	future  []policy.Arrival
+
+	foreseen bool // some messages are known before they come
 
 	wait     []time.Duration // by message, until the receive that finished it
 	paid     time.Duration
@@ -148,6 +152,9 @@ const futureHorizon = 2
 
 // known lists the messages to come that are known already.
 func (r *run) known() []policy.Arrival {
+	if !r.foreseen {
+		return nil
+	}
 	r.future = r.future[:0]
 	end := r.now + futureHorizon*r.boot.Estimate()
 	for _, m := range r.trace.Messages[r.sent:] {
