@@ -39,6 +39,14 @@ type Queue struct {
 	Boot      time.Duration // estimate of B; zero is a worker that is ready at once
 }
 
+// service returns S, or the guess while it is unknown.
+func (q Queue) service() time.Duration {
+	if q.Service <= 0 {
+		return ServiceGuess
+	}
+	return q.Service
+}
+
 // Arrival is a number of messages that will become visible at a known time.
 type Arrival struct {
 	At    time.Time

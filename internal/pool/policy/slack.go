@@ -10,9 +10,12 @@ import (
 // its wait objective; workers retire by themselves when idle. It needs no cool-down: what was started counts at once.
 //
 //	work = visible·S + work that becomes visible within B
-//	have = Σ up: c·W*  +  Σ booting: c·max(0, W* − rest of its boot)
+//	have = Σ up: c·W*  +  Σ booting: c·max(W* − rest of its boot, B/2, S)
 //	if work > have: start (work − have) / (c · max(W* − B, B/2, S)), rounded up
 //	never more slots than messages; never more workers than max and budget allow
+//
+// What a worker is expected to take off counts from its start order on, with the same floor on both lines: so the need
+// is gone as soon as enough were started, even when a boot takes as long as a message may wait.
 //
 // The source is deadline scheduling by least slack, with the boot as lead time. The idle timer is the ski-rental
 // argument: to hold a worker for as long as a boot costs is never worse than twice the best in hindsight. Gandhi et
@@ -37,10 +40,7 @@ func (s *Slack) Cadence() Cadence { return Cadence{Every: slackEvery, OnSend: tr
 // Decide compares the work with what the workers can begin in time.
 func (s *Slack) Decide(o Observation) Decision {
 	r := slackReason{queue: o.Queue, pool: o.Pool, census: o.census()}
-	r.service = o.Queue.Service
-	if r.service <= 0 {
-		r.service = ServiceGuess
-	}
+	r.service = o.Queue.service()
 	r.future = futureWithin(o, o.Queue.Boot)
 	r.work = float64(o.Queue.Visible+r.future) * r.service.Seconds()
 	r.have = capacity(o)
@@ -80,7 +80,7 @@ func futureWithin(o Observation, d time.Duration) int {
 // capacity is the work, in seconds, that the workers can begin before a message sent now has waited W*.
 func capacity(o Observation) float64 {
 	var sum time.Duration
-	floor := max(o.Queue.Boot/2, o.Queue.Service)
+	floor := max(o.Queue.Boot/2, o.Queue.service())
 	for i := range o.Workers {
 		switch w := &o.Workers[i]; w.State {
 		case Idle, Busy:

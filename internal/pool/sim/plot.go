@@ -32,17 +32,18 @@ func Plot(out io.Writer, title string, objective time.Duration, lines []Line) er
 
 // The measures of the picture, in pixels.
 const (
-	plotWidth    = 1000
-	plotLeft     = 70
-	plotRight    = 20
-	plotTop      = 70
-	panelHeight  = 180
-	panelGap     = 40
-	panels       = 3
-	plotBottom   = 50
-	plotHeight   = plotTop + panels*panelHeight + (panels-1)*panelGap + plotBottom
-	plotDrawing  = plotWidth - plotLeft - plotRight
-	legendColumn = 190
+	plotWidth   = 1000
+	plotLeft    = 70
+	plotRight   = 20
+	plotBottom  = 50
+	plotDrawing = plotWidth - plotLeft - plotRight
+	panelHeight = 180
+	panelGap    = 40
+	panels      = 3
+	titleHeight = 30
+	legendRow   = 20
+	legendTop   = 46
+	legendWide  = 4 // names in a row
 )
 
 // colours can be told apart by most people with a colour-vision deficiency (after Okabe and Ito).
@@ -59,6 +60,15 @@ type plot struct {
 
 func (p *plot) printf(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
 
+// top is where a panel begins, below the legend.
+func (p *plot) top(nth int) int {
+	rows := (len(p.lines) + legendWide - 1) / legendWide
+	return titleHeight + rows*legendRow + panelGap + nth*(panelHeight+panelGap)
+}
+
+// bottom is where the last panel ends.
+func (p *plot) bottom() int { return p.top(panels-1) + panelHeight }
+
 // spanOf is the time that the lines cover.
 func spanOf(lines []Line) time.Duration {
 	span := time.Second
@@ -72,14 +82,15 @@ func spanOf(lines []Line) time.Duration {
 
 // open writes the frame, the title and the legend.
 func (p *plot) open(title string) {
-	p.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`, plotWidth, plotHeight)
+	height := p.bottom() + plotBottom
+	p.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`, plotWidth, height)
 	p.printf(`<title>%s</title>`, html.EscapeString(title))
-	p.printf(`<rect width="%d" height="%d" fill="white"/>`, plotWidth, plotHeight)
+	p.printf(`<rect width="%d" height="%d" fill="white"/>`, plotWidth, height)
 	p.printf(`<text x="%d" y="24" font-size="16">%s</text>`, plotLeft, html.EscapeString(title))
 	for i, l := range p.lines {
-		x := plotLeft + i*min(legendColumn, plotDrawing/len(p.lines))
-		p.printf(`<line x1="%d" y1="44" x2="%d" y2="44" stroke="%s" stroke-width="3"/>`, x, x+18, colour(i))
-		p.printf(`<text x="%d" y="48">%s</text>`, x+24, html.EscapeString(l.Name))
+		x, y := plotLeft+i%legendWide*plotDrawing/legendWide, legendTop+i/legendWide*legendRow
+		p.printf(`<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="3"/>`, x, y, x+18, y, colour(i))
+		p.printf(`<text x="%d" y="%d">%s</text>`, x+24, y+4, html.EscapeString(l.Name))
 	}
 }
 
@@ -87,7 +98,7 @@ func colour(i int) string { return colours()[i%len(colours())] }
 
 // panel draws one quantity of all lines; mark is drawn as a dashed line unless it is zero.
 func (p *plot) panel(nth int, label string, mark float64, value func(Point) float64) {
-	top := plotTop + nth*(panelHeight+panelGap)
+	top := p.top(nth)
 	most := mark
 	for _, l := range p.lines {
 		for _, point := range l.Points {
@@ -130,13 +141,24 @@ func (p *plot) hours() {
 	if p.span < 2*time.Hour {
 		unit, name = time.Minute, "minutes"
 	}
-	bottom := plotHeight - plotBottom
-	step := time.Duration(max(niceStep(p.span.Seconds()/unit.Seconds())/2, 1)) * unit
-	for at := time.Duration(0); at <= p.span; at += step {
-		p.printf(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#333"/>`, p.x(at), bottom, p.x(at), bottom+5)
-		p.printf(`<text x="%.1f" y="%d" text-anchor="middle" fill="#333">%d</text>`, p.x(at), bottom+18, at/unit)
+	bottom := p.bottom()
+	step := timeStep(p.span / unit)
+	for n := time.Duration(0); n*unit <= p.span; n += step {
+		x := p.x(n * unit)
+		p.printf(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#333"/>`, x, bottom, x, bottom+5)
+		p.printf(`<text x="%.1f" y="%d" text-anchor="middle" fill="#333">%d</text>`, x, bottom+18, n)
 	}
-	p.printf(`<text x="%d" y="%d" text-anchor="middle" fill="#333">%s</text>`, plotLeft+plotDrawing/2, plotHeight-10, name)
+	p.printf(`<text x="%d" y="%d" text-anchor="middle" fill="#333">%s</text>`, plotLeft+plotDrawing/2, bottom+36, name)
+}
+
+// timeStep is a number of hours or minutes between the marks, so that there are at most a dozen.
+func timeStep(units time.Duration) time.Duration {
+	for _, step := range []time.Duration{1, 2, 3, 6, 12, 24, 48, 168} {
+		if units <= 12*step {
+			return step
+		}
+	}
+	return units / 12
 }
 
 // niceStep is a round distance between the marks of an axis that ends at most; three to seven of them.
