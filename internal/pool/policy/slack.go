@@ -17,12 +17,14 @@ import (
 // What a worker is expected to take off counts from its start order on, with the same floor on both lines: so the need
 // is gone as soon as enough were started, even when a boot takes as long as a message may wait.
 //
-// The source is deadline scheduling by least slack, with the boot as lead time. The idle timer is the ski-rental
-// argument: to hold a worker for as long as a boot costs is never worse than twice the best in hindsight. Gandhi et
-// al., "AutoScale" (ACM TOCS 2012), show that with most-recently-busy routing such timers keep the number of
-// workers near the need, so the wake order of the queue (last in, first out) is a part of this policy.
+// The source is deadline scheduling by least slack, with the boot as lead time. For the idle timer: to hold a worker
+// for as long as a boot costs is never worse than twice the best in hindsight (the ski-rental argument), and Gandhi et
+// al., "AutoScale" (ACM TOCS 2012), show that with most-recently-busy routing such timers keep the number of workers
+// near the need. So the wake order of the queue, last in, first out, is a part of this policy. Since it leaves only
+// workers idle that are rarely needed, a quarter of a boot turned out cheaper than a whole one on every trace that we
+// tried, for a little more lateness; docs/scaling.md has the figures.
 type Slack struct {
-	// Idle is how long a worker stays without work; zero is half the boot time.
+	// Idle is how long a worker stays without work; zero is a quarter of the boot time.
 	Idle time.Duration
 	// Eager also keeps enough workers for the arrival rate, λS + √(λS): shorter waits for more worker-hours.
 	Eager bool
@@ -60,7 +62,7 @@ func (s *Slack) Decide(o Observation) Decision {
 
 	idle := s.Idle
 	if idle <= 0 {
-		idle = max(o.Queue.Boot/2, idleMin)
+		idle = max(o.Queue.Boot/4, idleMin)
 	}
 	return Decision{Start: r.start, Idle: idle, Outlook: r.outlook(), Why: r}
 }

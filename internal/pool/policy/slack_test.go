@@ -101,7 +101,7 @@ func TestSlackRetiresIdleWorkers(t *testing.T) {
 		slack      Slack
 		boot, want time.Duration
 	}{
-		{"after half a boot", Slack{}, time.Minute, 30 * time.Second},
+		{"after a quarter of a boot", Slack{}, time.Minute, 15 * time.Second},
 		{"after a second at least", Slack{}, 10 * time.Millisecond, time.Second},
 		{"after what was asked for", Slack{Idle: 5 * time.Minute}, time.Minute, 5 * time.Minute},
 	} {
