@@ -24,6 +24,7 @@ type simFlags struct {
 	policies   []string
 	seeds      int
 	length     time.Duration
+	share      float64
 	times      sim.Times
 	pool       policy.Pool
 	kill       bool
@@ -54,6 +55,7 @@ func (a *app) simCommand() *cobra.Command {
 	flags.StringArrayVar(&f.policies, "policy", nil, "a policy; repeat it to compare several (slack and usual settings of the others)")
 	flags.IntVar(&f.seeds, "seeds", 3, "average over so many seeds, 1 to 1000")
 	flags.DurationVar(&f.length, "length", 24*time.Hour, "length of generated traces")
+	flags.Float64Var(&f.share, "share", 1, "keep this share of the messages, up to 1: the same load with fewer and longer ones")
 	flags.DurationVar(&f.times.Service, "service", 5*time.Second, "mean time that a message takes")
 	flags.Float64Var(&f.times.ServiceCV, "service-cv", 1.5, "how much that varies: standard deviation over mean")
 	flags.DurationVar(&f.times.Boot, "boot", time.Minute, "mean time from the start of a worker to its first receive")
@@ -98,6 +100,9 @@ func (a *app) simulate(cmd *cobra.Command, f simFlags) error {
 	if study.Sources, err = f.sources(); err != nil {
 		return err
 	}
+	for i, source := range study.Sources {
+		study.Sources[i].Make = func(seed uint64) sim.Trace { return source.Make(seed).Thinned(f.share, seed) }
+	}
 	if f.svg != "" {
 		if err := drawStudy(ctx, f.svg, study); err != nil {
 			return err
@@ -127,6 +132,8 @@ func (f *simFlags) check() error {
 	switch {
 	case f.seeds < 1 || f.seeds > 1000:
 		return usage("--seeds: %d is not between 1 and 1000", f.seeds)
+	case !(f.share > 0 && f.share <= 1):
+		return usage("--share: %g is not above 0 and at most 1", f.share)
 	case !(f.times.ServiceCV >= 0 && f.times.ServiceCV <= 100):
 		return usage("--service-cv: %g is not between 0 and 100", f.times.ServiceCV)
 	case !(f.times.BootSpread >= 0 && f.times.BootSpread <= 1):

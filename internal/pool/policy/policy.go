@@ -110,9 +110,10 @@ type Decision struct {
 	Start int // workers to start
 	Stop  int // workers to stop; which ones is up to whoever carries it out
 
-	// Idle is how long a worker may be idle before it retires by itself, as long as more than Min are left. Zero:
+	// Idle is how long a worker may be idle before it retires by itself, as long as more than Keep are left. Zero:
 	// workers do not retire by themselves.
 	Idle time.Duration
+	Keep int // at least Min
 
 	Outlook Outlook
 	Why     fmt.Stringer // the reason with its inputs; String is only worth its time when somebody reads it

@@ -49,22 +49,23 @@ func (s *Slack) Decide(o Observation) Decision {
 
 	c := float64(o.Pool.slots())
 	if r.work > r.have {
-		each := c * max(o.Pool.Wait-o.Queue.Boot, o.Queue.Boot/2, r.service).Seconds()
+		each := c * o.share(o.Queue.Boot).Seconds()
 		messages := float64(o.Queue.Visible + o.Queue.InFlight + r.future)
 		r.want = min(ceil((r.work-r.have)/each), ceil(messages/c)-r.census.total())
 	}
+	keep := o.Pool.Min
 	if s.Eager {
 		steady := o.Queue.Rate * r.service.Seconds()
-		r.want = max(r.want, ceil((steady+math.Sqrt(steady))/c)-r.census.total())
+		keep = max(keep, min(ceil((steady+math.Sqrt(steady))/c), o.Pool.Limit()))
 	}
-	r.want = max(r.want, o.Pool.Min-r.census.total(), 0)
+	r.want = max(r.want, keep-r.census.total(), 0)
 	r.start = min(r.want, max(o.Pool.Limit()-r.census.total(), 0))
 
 	idle := s.Idle
 	if idle <= 0 {
 		idle = max(o.Queue.Boot/4, idleMin)
 	}
-	return Decision{Start: r.start, Idle: idle, Outlook: r.outlook(), Why: r}
+	return Decision{Start: r.start, Idle: idle, Keep: keep, Outlook: r.outlook(), Why: r}
 }
 
 // futureWithin counts the messages that become visible within d.
@@ -82,17 +83,21 @@ func futureWithin(o Observation, d time.Duration) int {
 // capacity is the work, in seconds, that the workers can begin before a message sent now has waited W*.
 func capacity(o Observation) float64 {
 	var sum time.Duration
-	floor := max(o.Queue.Boot/2, o.Queue.service())
 	for i := range o.Workers {
 		switch w := &o.Workers[i]; w.State {
 		case Idle, Busy:
 			sum += o.Pool.Wait
 		case Booting:
-			rest := max(o.Queue.Boot-o.Now.Sub(w.Started), 0)
-			sum += max(o.Pool.Wait-rest, floor)
+			sum += o.share(max(o.Queue.Boot-o.Now.Sub(w.Started), 0))
 		}
 	}
 	return sum.Seconds() * float64(o.Pool.slots())
+}
+
+// share is the work that one slot of a worker is counted on for, when the rest of its boot takes so long. A worker up to
+// which W* has passed already still helps those that wait then, so there is a floor.
+func (o Observation) share(rest time.Duration) time.Duration {
+	return max(o.Pool.Wait-rest, o.Queue.Boot/2, o.Queue.service())
 }
 
 // slackReason is a decision of Slack with all its inputs.

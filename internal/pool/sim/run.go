@@ -67,6 +67,7 @@ type run struct {
 	views   []policy.Worker // of workers, by the same index
 	free    []*worker       // one entry for each free slot, the one that was busy last at the end
 	idle    time.Duration   // as decided last
+	keep    int             // as decided last
 	awake   int             // workers that are up or booting
 
 	service policy.Service
@@ -126,7 +127,7 @@ func (r *run) tick() {
 // decide asks the policy and does what it says.
 func (r *run) decide() {
 	d := r.policy.Decide(r.observe())
-	r.idle = d.Idle
+	r.idle, r.keep = d.Idle, d.Keep
 	for range d.Start {
 		r.start()
 	}

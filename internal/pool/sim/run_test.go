@@ -14,13 +14,14 @@ type script struct {
 	at   int // seconds so far
 	do   map[int]policy.Decision
 	idle time.Duration
+	keep int
 }
 
 func (s *script) Cadence() policy.Cadence { return policy.Cadence{Every: time.Second} }
 
 func (s *script) Decide(policy.Observation) policy.Decision {
 	d := s.do[s.at]
-	d.Idle = s.idle
+	d.Idle, d.Keep = s.idle, s.keep
 	s.at++
 	return d
 }
@@ -71,10 +72,9 @@ func TestRunsCountedByHand(t *testing.T) {
 			want:   Result{Messages: 1, WorkerHours: hours(23), WaitP50: 5, WaitP95: 5, WaitP99: 5, WaitMax: 5, Starts: 1, Peak: 1},
 		},
 		{
-			name:   "the smallest pool never retires",
-			trace:  jobs(time.Minute, 0),
-			policy: &script{do: map[int]policy.Decision{0: start(2)}, idle: 8 * time.Second},
-			change: func(c *Config) { c.Pool.Min = 1 }, // one is idle from 5 to 13 and goes; the other stays
+			name:   "what is to be kept does not retire",
+			trace:  jobs(time.Minute, 0), // one is idle from 5 to 13 and goes; the other stays
+			policy: &script{do: map[int]policy.Decision{0: start(2)}, idle: 8 * time.Second, keep: 1},
 			want:   Result{Messages: 1, WorkerHours: hours(13 + 60), WaitP50: 5, WaitP95: 5, WaitP99: 5, WaitMax: 5, Starts: 2, Peak: 2},
 		},
 		{

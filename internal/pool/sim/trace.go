@@ -29,6 +29,23 @@ func (t Trace) Work() time.Duration {
 	return sum
 }
 
+// Thinned keeps each message with a probability, so that one can see the same load with fewer and longer messages. A
+// share of one or more keeps all.
+func (t Trace) Thinned(share float64, seed uint64) Trace {
+	if share >= 1 {
+		return t
+	}
+	chance := source(seed, "thin")
+	var kept []Message
+	for _, m := range t.Messages {
+		if chance.Float64() < share {
+			kept = append(kept, m)
+		}
+	}
+	t.Messages = kept
+	return t
+}
+
 // Times are the distributions of what a message and a boot take.
 type Times struct {
 	Service    time.Duration // mean of a lognormal distribution; above zero

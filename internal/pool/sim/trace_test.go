@@ -41,6 +41,17 @@ func TestGeneratorsSendWhatTheySay(t *testing.T) {
 	}
 }
 
+func TestThinnedTracesKeepTheirShare(t *testing.T) {
+	trace := generator(t, "steady").Trace(1, 3*time.Hour, Times{Service: time.Second})
+	thin := trace.Thinned(0.25, 1)
+	if got := float64(len(thin.Messages)) / float64(len(trace.Messages)); math.Abs(got-0.25) > 0.01 {
+		t.Errorf("%.3f of the messages are left, want 0.25", got)
+	}
+	if got := trace.Thinned(1, 1); len(got.Messages) != len(trace.Messages) {
+		t.Errorf("a share of 1 leaves %d of %d", len(got.Messages), len(trace.Messages))
+	}
+}
+
 func generator(t *testing.T, name string) Generator {
 	t.Helper()
 	for _, g := range Generators() {

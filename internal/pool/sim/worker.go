@@ -108,13 +108,16 @@ func (r *run) finish(w *worker, message int) {
 	}
 }
 
+// askAgain is how soon a worker that was kept may try to retire again, at least.
+const askAgain = 5 * time.Second
+
 // retire ends a worker that has been idle since the timer was set, unless the pool would become too small.
 func (r *run) retire(w *worker, epoch int) {
 	if w.ended() || w.epoch != epoch || *r.state(w) != policy.Idle {
 		return
 	}
-	if r.awake <= r.config.Pool.Min {
-		r.agenda.push(event{at: r.now + max(r.idle, time.Second), kind: retires, worker: w, epoch: epoch})
+	if r.awake <= r.keep {
+		r.agenda.push(event{at: r.now + max(r.idle, askAgain), kind: retires, worker: w, epoch: epoch})
 		return
 	}
 	r.leave(w)
