@@ -4,12 +4,16 @@ GO        ?= go
 BIN       ?= bin/forebay
 FUZZTIME  ?= 30s
 BENCH     ?= .
+BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
-CORE = ./internal/queue/... ./internal/broker/... ./internal/pebblestore/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/...
+CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/...
+
+# The packages whose tests cut the power.
+TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 export CGO_ENABLED ?= 0
 
@@ -30,6 +34,7 @@ test: ## run the tests: no network, root or installed program needed
 .PHONY: race
 race: ## run the core packages' tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(CORE)
+	CGO_ENABLED=1 $(GO) test -race $(TORTURED) -torture.points=30
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)
@@ -42,6 +47,10 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 .PHONY: bench
 bench: ## run the benchmarks; compare two outputs with `go tool -modfile=tools/go.mod benchstat old new`
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 ./internal/...
+
+.PHONY: bench-compare
+bench-compare: ## run the benchmarks here and in BASE (the commit before), turn by turn, and compare
+	BASE='$(BASE)' BENCH='$(BENCH)' tools/bench-compare.sh
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
@@ -64,8 +73,12 @@ interop: ## install real clients into a scratch folder and run each against the 
 
 .PHONY: torture
 torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
-	$(GO) test -count=1 -timeout 60m -v -run 'PowerCut' ./internal/pebblestore -torture.points=$(POINTS)
+	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
+
+.PHONY: mutants
+mutants: ## build the service with one mistake at a time: each must be found by the crash tests
+	FOREBAY_MUTANTS=1 $(GO) test -count=1 -v -run Mutants ./internal/torture
 
 .PHONY: verify
 verify: ## what is committed is what the tools make: go.mod is tidy, the build is reproducible

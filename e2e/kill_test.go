@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	killVisibility = 5 * time.Second // of the queues; what is in flight at a kill comes back after it
-	killBacklogMax = 4000            // messages that senders may be ahead of consumers
-	killFIFOGroups = 4               // one sender each
+	killVisibility  = 5 * time.Second // of the queues; what is in flight at a kill comes back after it
+	killBacklogMax  = 4000            // messages that senders may be ahead of consumers
+	killFIFOSenders = 4               // each sends to groups of its own
+	killFIFOGroups  = 32              // many, since a kill locks those in flight for the visibility timeout
 )
 
 // assault is a load on two queues, one of them FIFO, that goes on while the server is killed and started again.
@@ -29,7 +30,7 @@ type assault struct {
 	next           atomic.Int64 // numbers the messages
 	log            history.Log  // of the standard queue
 	fifoLog        history.Log
-	last           [killFIFOGroups]string // key of each group's send that has no answer yet, to be tried again
+	last           [killFIFOGroups]string // by group: the send that has no answer yet, to be tried again
 }
 
 // TestKillLosesNothing kills the server in the middle of its work, again and again, and then holds what clients saw
@@ -89,14 +90,15 @@ func (a *assault) begin(ctx context.Context) *sync.WaitGroup {
 	for n := range 4 {
 		running.Go(func() { a.sender(ctx, n%2 == 0) })
 	}
-	for group := range killFIFOGroups {
-		running.Go(func() { a.fifoSender(ctx, group) })
+	for n := range killFIFOSenders {
+		running.Go(func() { a.fifoSender(ctx, n) })
 	}
 	for range 3 {
-		running.Go(func() { a.consumer(ctx, a.standard, &a.log) })
+		running.Go(func() { a.consumer(ctx, a.standard, &a.log, 0.05) })
 	}
 	for range 2 {
-		running.Go(func() { a.consumer(ctx, a.fifo, &a.fifoLog) })
+		// A message that is kept locks its group until its timeout, so few are.
+		running.Go(func() { a.consumer(ctx, a.fifo, &a.fifoLog, 0.002) })
 	}
 	return &running
 }
@@ -134,21 +136,22 @@ func (a *assault) sender(ctx context.Context, batches bool) {
 	}
 }
 
-// fifoSender sends to one group, in order: a send without an answer is repeated with its deduplication id until
+// fifoSender sends to its groups, in order: a send without an answer is repeated with its deduplication id until
 // there is one, over restarts. Now and then it repeats a send that was answered, too.
-func (a *assault) fifoSender(ctx context.Context, group int) {
-	name := fmt.Sprint("g", group)
-	var answered string
+func (a *assault) fifoSender(ctx context.Context, n int) {
+	var answered [killFIFOGroups]string // by group: the latest send that was
 	for ctx.Err() == nil {
 		if a.fifoLog.Outstanding() > killBacklogMax {
 			pause(ctx)
 			continue
 		}
+		group := n + killFIFOSenders*rand.IntN(killFIFOGroups/killFIFOSenders)
+		name := fmt.Sprint("g", group)
 		key := a.last[group]
 		switch {
 		case key != "":
-		case answered != "" && rand.IntN(10) == 0:
-			key = answered
+		case answered[group] != "" && rand.IntN(10) == 0:
+			key = answered[group]
 		default:
 			key = a.key("f")
 			a.last[group] = key
@@ -162,14 +165,14 @@ func (a *assault) fifoSender(ctx context.Context, group int) {
 			continue
 		}
 		a.fifoLog.Acked(key, *out.MessageId, aws.ToString(out.SequenceNumber))
-		a.last[group], answered = "", key
+		a.last[group], answered[group] = "", key
 	}
 }
 
-// consumer receives and deletes, and leaves one message in twenty to come back.
-func (a *assault) consumer(ctx context.Context, url string, log *history.Log) {
+// consumer receives and deletes, and leaves messages with the probability keep to come back.
+func (a *assault) consumer(ctx context.Context, url string, log *history.Log, keep float64) {
 	for ctx.Err() == nil {
-		if a.consume(ctx, url, log, 0.05) < 0 {
+		if a.consume(ctx, url, log, keep) < 0 {
 			pause(ctx)
 		}
 	}

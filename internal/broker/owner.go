@@ -191,6 +191,8 @@ func (o *owner) step(cmd queue.Command) (any, error) {
 func lazy(cmd queue.Command, records []queue.Record) bool {
 	switch cmd.(type) {
 	case *queue.Receive, *queue.Tick, *queue.Refilled:
+	case *queue.Delete:
+		return mutant == "delete-not-synced"
 	default:
 		return false
 	}
@@ -231,7 +233,9 @@ func (o *owner) answer(r *request, value any, err error) {
 // out, because what it shows may be theirs.
 func (o *owner) commit() {
 	r := o.round
-	o.encode(o.catalog.Marks(o.now))
+	if mutant != "mark-not-written" {
+		o.encode(o.catalog.Marks(o.now))
+	}
 	if r.batch.Len() == 0 {
 		if len(r.replies) == 0 && len(r.reads) == 0 {
 			return

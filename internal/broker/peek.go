@@ -97,7 +97,9 @@ func (b *Broker) withStates(ctx context.Context, at queue.Located, page []queue.
 			continue
 		}
 		m := page[i]
-		m.State, m.Until, m.Receives, m.First = s.State, s.Until, s.Receives, s.First
+		m.State, m.Until = s.State, s.Until
+		// What came as a dead letter and is not in memory carries its receives with it.
+		m.Receives, m.First = max(s.Receives, m.Message.Receives), cmp.Or(s.First, m.Message.First)
 		m.Shown = shownOn(at.FIFO, queue.SystemAll)
 		m.Attributes, m.AttributesMD5 = m.Message.Attributes, m.Message.AttributesMD5
 		shown = append(shown, m)

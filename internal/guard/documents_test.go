@@ -62,11 +62,18 @@ func TestTheArchitectureNamesEveryPackage(t *testing.T) {
 	folders, _ := packages(sources(t))
 	for _, folder := range folders {
 		name := strings.TrimPrefix(folder, "internal/")
-		if folder == "internal/deps" {
-			continue // a placeholder
-		}
 		if !strings.Contains(text, name) {
 			t.Errorf("docs/ARCHITECTURE.md does not mention %s", folder)
 		}
 	}
+}
+
+func TestTheIndexOfDecisionsIsComplete(t *testing.T) {
+	index := read(t, "docs/decisions/README.md")
+	walk(t, func(p string) {
+		name := path.Base(p)
+		if path.Dir(p) == "docs/decisions" && name != "README.md" && strings.Count(index, "("+name+")") != 1 {
+			t.Errorf("docs/decisions/README.md must list %s, once", name)
+		}
+	})
 }

@@ -21,6 +21,8 @@ const (
 	// groupsMax is how many groups may be in Pebble's log without being synced. One sync covers all that were
 	// written before it began, so a few keep the disk busy while batches trickle in.
 	groupsMax = 4
+	// slowSync is how long a sync may take without a warning.
+	slowSync = 100 * time.Millisecond
 )
 
 // request is one call of Commit.
@@ -53,12 +55,14 @@ type committer struct {
 	db      *pebble.DB
 	failure *failure
 	opts    *Options
-	synced  func(position)    // told how far the store is durable
-	wrote   func(bytes int64) // told how much was written
-	writer  writer            // used in turn
-	reached position          // used in turn
-	turn    chan struct{}     // holds an element while nobody writes
-	ended   chan struct{}     // closed when all before the end is answered
+	synced  func(position)      // told how far the store is durable
+	wrote   func(bytes int64)   // told how much was written
+	slow    func(time.Duration) // told of syncs of slowSync and more
+	writer  writer              // used in turn
+	reached position            // used in turn
+	linger  linger              // syncs lazy groups that stay alone
+	turn    chan struct{}       // holds an element while nobody writes
+	ended   chan struct{}       // closed when all before the end is answered
 
 	mu        sync.Mutex
 	work      sync.Cond // for write: a request waits, a group is finished, or the end
@@ -77,6 +81,7 @@ type committer struct {
 
 func newCommitter(db *pebble.DB, f *failure, opts *Options, reached position, large map[queue.ID]struct{}) *committer {
 	c := &committer{db: db, failure: f, opts: opts, reached: reached}
+	c.linger = newLinger()
 	c.turn, c.ended = make(chan struct{}, 1), make(chan struct{})
 	c.turn <- struct{}{}
 	c.writer.large = large
@@ -188,7 +193,7 @@ func (c *committer) take() *group {
 		b := c.waiting[n].batch
 		g.bytes += int64(b.Size())
 		g.changes += b.Len()
-		g.lazy = g.lazy && b.Lazy
+		g.lazy = g.lazy && (b.Lazy || mutant == "acknowledge-before-sync")
 		n++
 	}
 	if n == len(c.waiting) {
@@ -206,11 +211,14 @@ func (c *committer) apply(g *group) error {
 	g.batch = c.db.NewBatch()
 	c.writer.batch = g.batch
 	for _, r := range g.requests {
+		if r.batch.Len() == 0 {
+			continue // asks for a sync, or for its turn
+		}
 		if err := broker.Apply(r.batch.Bytes(), &c.writer); err != nil {
 			return err
 		}
+		c.reached.commits++
 	}
-	c.reached.commits += uint64(len(g.requests))
 	c.reached.changes += uint64(g.changes)
 	g.reached = c.reached
 	if err := c.writer.setPosition(g.reached); err != nil {
@@ -280,6 +288,7 @@ func (c *committer) settle(g *group) error {
 	case <-c.failure.done:
 		return c.failure.err
 	}
+	c.linger.wrote(g.lazy)
 	if g.lazy {
 		return nil
 	}
@@ -288,6 +297,9 @@ func (c *committer) settle(g *group) error {
 		return err
 	}
 	now := time.Now()
+	if d := now.Sub(began); d >= slowSync {
+		c.slow(d)
+	}
 	if c.opts.OnSync != nil {
 		c.opts.OnSync(now.Sub(began))
 	}

@@ -52,8 +52,8 @@ func writeError(t *testing.T, kind errorfs.OpKind, nth int) bool {
 		}
 		return nil
 	}))
-	var fatals atomic.Int64
-	opts := Options{FS: fs, MemTableBytes: 16 << 10, Ballast: -1, ScrubEvery: -1, Fatal: func(error) { fatals.Add(1) }}
+	fatal := make(chan error, 10)
+	opts := Options{FS: fs, MemTableBytes: 16 << 10, Ballast: -1, ScrubEvery: -1, Fatal: func(err error) { fatal <- err }}
 	s, err := Open("data", opts)
 	if err != nil {
 		t.Fatal(err)
@@ -84,13 +84,16 @@ func writeError(t *testing.T, kind errorfs.OpKind, nth int) bool {
 			t.Errorf("%s: commit %d was acknowledged after commit %d was not", name, acknowledged+i, acknowledged)
 		}
 	}
-	if failed := acknowledged < calls; failed && fatals.Load() != 1 {
-		t.Errorf("%s: Fatal was called %d times, want once", name, fatals.Load())
+	if acknowledged < calls {
+		<-fatal
+	}
+	if len(fatal) > 0 && acknowledged < calls {
+		t.Errorf("%s: Fatal was called more than once", name)
 	}
 	armed.Store(false)
 	closeErr := s.Close()
-	if (closeErr != nil) != (fatals.Load() > 0) {
-		t.Errorf("%s: Close returned %v after %d failures", name, closeErr, fatals.Load())
+	if failed := s.failure.failed(); (closeErr != nil) != failed {
+		t.Errorf("%s: Close returned %v, and that the store has failed is %v", name, closeErr, failed)
 	}
 	opts.FS = mem.CrashClone(vfs.CrashCloneCfg{})
 	after := openTest(t, "data", opts)
@@ -99,7 +102,7 @@ func writeError(t *testing.T, kind errorfs.OpKind, nth int) bool {
 	if err != nil || found < acknowledged {
 		t.Errorf("%s: %d messages are there, %d were acknowledged, error %v", name, found, acknowledged, err)
 	}
-	return fatals.Load() > 0
+	return s.failure.failed()
 }
 
 func TestFailureIsUnknownForWhatWasWritten(t *testing.T) {
@@ -111,8 +114,8 @@ func TestFailureIsUnknownForWhatWasWritten(t *testing.T) {
 		}
 		return nil
 	}))
-	var fatal error
-	s, err := Open("data", Options{FS: fs, MemTableBytes: 1 << 20, Fatal: func(err error) { fatal = err }})
+	fatal := make(chan error, 1)
+	s, err := Open("data", Options{FS: fs, MemTableBytes: 1 << 20, Fatal: func(err error) { fatal <- err }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +136,8 @@ func TestFailureIsUnknownForWhatWasWritten(t *testing.T) {
 	if err := s.Close(); !errors.Is(err, syscall.EIO) {
 		t.Errorf("close after the failure: got %v, want the cause", err)
 	}
-	if !errors.Is(fatal, syscall.EIO) {
-		t.Errorf("Fatal got %v, want the cause", fatal)
+	if err := <-fatal; !errors.Is(err, syscall.EIO) {
+		t.Errorf("Fatal got %v, want the cause", err)
 	}
 }
 

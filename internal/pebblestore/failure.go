@@ -1,7 +1,6 @@
 package pebblestore
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -126,9 +125,8 @@ func (s *Store) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
 			s.counts.backgroundErrors.Add(1)
-			if errors.Is(err, pebble.ErrCorruption) {
+			if pebble.IsCorruptionError(err) {
 				go s.failure.fail(fmt.Errorf("damaged data: %w", err))
-				return
 			}
 			if skipped, ok := background.allow(time.Now()); ok {
 				log.Error("the store's background work does not succeed and is tried again",
@@ -156,6 +154,15 @@ func (s *Store) listener() *pebble.EventListener {
 	}
 }
 
+// syncSlow is told of syncs that took slowSync or more, after them.
+func (s *Store) syncSlow(d time.Duration) {
+	s.counts.slowDisk.Add(1)
+	if skipped, ok := s.slowLog.allow(time.Now()); ok {
+		s.opts.Logger.Warn("the disk was slow to sync", "duration", d, "skipped", skipped)
+	}
+}
+
+// diskSlow is told of operations that have not ended after 5 s, again and again.
 func (s *Store) diskSlow(info pebble.DiskSlowInfo) {
 	s.counts.slowDisk.Add(1)
 	if info.Duration < stallMax {

@@ -15,7 +15,7 @@ type Metrics struct {
 	Compactions      int64         // counter
 	Flushes          int64         // counter
 	WriteStalls      int64         // counter: commits had to wait for flushes or compactions
-	SlowDisk         int64         // counter: disk operations longer than 5 s
+	SlowDisk         int64         // counter: syncs of 100 ms or more, and looks at operations stuck for 5 s
 	BackgroundErrors int64         // counter: flushes or compactions that failed and were tried again
 	Recovery         time.Duration // how long Open took
 }

@@ -165,7 +165,7 @@ func (s *Store) readError(what string, q queue.ID, err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, errValue) || errors.Is(err, pebble.ErrCorruption) {
+	if errors.Is(err, errValue) || pebble.IsCorruptionError(err) {
 		go s.failure.fail(fmt.Errorf("%s of queue %d: %w", what, q, err))
 	}
 	return fmt.Errorf("%s of queue %d: %w", what, q, err)

@@ -40,6 +40,7 @@ type Store struct {
 	witness  *witness
 	space    *spaceWatch
 	counts   counts
+	slowLog  limiter
 	recovery time.Duration
 
 	cancel context.CancelFunc // ends the background goroutines
@@ -99,6 +100,7 @@ func (s *Store) open() error {
 		s.commits = newCommitter(s.db, s.failure, &s.opts, reached, large)
 		s.commits.synced = s.witness.advance
 		s.commits.wrote = s.space.wrote
+		s.commits.slow = s.syncSlow
 		err = s.failure.arm(s.commits.wake, s.opts.Fatal)
 	}
 	if err != nil {
@@ -120,6 +122,7 @@ func (s *Store) start() {
 	s.space.makeBallast()
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	s.wg.Go(func() { s.commits.linger.run(ctx, s.Commit) })
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
 	}
@@ -221,7 +224,19 @@ func (s *Store) closeDatabase() error {
 	if s.failure.failed() {
 		return nil // its locks may be held for ever
 	}
-	return s.db.Close()
+	return s.orFailure(s.db.Close)
+}
+
+// orFailure calls f, which may never return when it makes the store fail.
+func (s *Store) orFailure(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-s.failure.done:
+		return s.failure.err
+	}
 }
 
 func (s *Store) readPosition() (position, error) {
@@ -274,10 +289,13 @@ func (s *Store) Close() error {
 	var errs []error
 	if !s.opts.ReadOnly {
 		// With nothing left in the log the next start has nothing to replay. Flush syncs what it writes.
-		errs = append(errs, s.db.LogData(nil, pebble.Sync), s.db.Flush())
+		errs = append(errs, s.orFailure(func() error {
+			return errors.Join(s.db.LogData(nil, pebble.Sync), s.db.Flush())
+		}))
 	}
 	errs = append(errs, s.closeDatabase())
-	if !s.opts.ReadOnly {
+	// The witness must not tell of commits that may not be on the disk.
+	if !s.opts.ReadOnly && errors.Join(errs...) == nil {
 		errs = append(errs, s.witness.close(s.commits.reached), s.copyManifest())
 	}
 	errs = append(errs, s.lock.Close())

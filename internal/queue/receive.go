@@ -117,10 +117,15 @@ func (q *queue) take(e *entry, visibility time.Duration, now Millis) {
 	if e.first == 0 {
 		e.first = now
 	}
+	if mutant == "visibility-off-by-one" {
+		visibility -= time.Millisecond
+	}
 	if visibility > 0 {
 		q.turnTo(phaseInFlight, e, now.Add(visibility), false)
 	}
-	q.store(e)
+	if mutant != "receive-not-written" {
+		q.store(e)
+	}
 }
 
 func (q *queue) delivery(e *entry) Delivery {

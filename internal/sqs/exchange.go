@@ -100,10 +100,8 @@ func (x *exchange) reply(m members) *reply {
 // refuse answers with an error.
 func (x *exchange) refuse(err error) {
 	if x.r.Context().Err() != nil {
-		if _, told := errors.AsType[*queue.Error](err); !told {
-			x.status = statusClientGone
-			return
-		}
+		x.status = statusClientGone
+		return
 	}
 	status := 0
 	if r, ok := errors.AsType[*refusal](err); ok {

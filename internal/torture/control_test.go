@@ -5,17 +5,18 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/forebay-mq/forebay/internal/history"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
 // newPlaces returns the queues of a run: plain ones, whose histories are complete; ones with dead-letter queues;
-// ones that are purged and changed; and ones that come and go.
+// ones that are purged and changed; ones that come and go; and ones that keep messages for a short time.
 func newPlaces() []*place {
 	var all []*place
 	add := func(p *place) *place {
-		p.ids, p.sending = make(map[string]*message), make(map[string]bool)
+		p.ids, p.sending = make(map[string]remembered), make(map[string]bool)
 		if p.attributes == nil {
 			p.attributes = make(map[string]string)
 		}
@@ -34,6 +35,9 @@ func newPlaces() []*place {
 		dead.source = work
 		add(&place{name: "tub" + suffix})
 		add(&place{name: "fleeting" + suffix})
+		add(&place{name: "brief" + suffix, retention: 5 * time.Minute, attributes: map[string]string{
+			"MessageRetentionPeriod": "300",
+		}})
 	}
 	return all
 }
@@ -44,7 +48,7 @@ func (p *place) fleeting() bool { return strings.HasPrefix(p.name, "fleeting") }
 
 // create starts to create p.
 func (w *world) create(p *place) {
-	p.exists, p.visibility, p.changing, p.floor = pending, 30, 0, 0
+	p.exists, p.visibility, p.changing, p.floor, p.slack = pending, 30, 0, 0, 0
 	clear(p.ids)
 	began := w.tick()
 	in := &queue.CreateQueueInput{Name: p.name, Attributes: maps.Clone(p.attributes)}
@@ -68,18 +72,20 @@ func (w *world) drop(p *place) {
 		return s.DeleteQueue(ctx, root, &queue.DeleteQueueInput{Queue: queue.Ref{Name: p.name}})
 	}, func(err error) {
 		if w.succeeded(err, p.name, "delete queue") {
+			w.counts.drops++
 			p.exists = no
 			w.left(there, began)
 		}
 	})
 }
 
-// purge starts to purge p.
+// purge starts to purge p, which forgets deduplication ids too.
 func (w *world) purge(p *place) {
-	if p.purging {
+	if p.purging || len(p.sending) > 0 {
 		return
 	}
 	p.purging = true
+	clear(p.ids)
 	there := w.leave(p)
 	began := w.tick()
 	w.start(func(ctx context.Context, s *server) error {
@@ -87,6 +93,7 @@ func (w *world) purge(p *place) {
 	}, func(err error) {
 		p.purging = false
 		if w.succeeded(err, p.name, "purge") {
+			w.counts.purges++
 			w.left(there, began)
 		}
 	})
@@ -142,7 +149,7 @@ func (w *world) move(p *place) {
 	if w.rng.IntN(2) == 0 {
 		in.Rate = queue.IntOf(int64(1 + w.rng.IntN(20)))
 	}
-	cancel := w.rng.IntN(4) == 0
+	cancel := w.rng.IntN(2) == 0
 	w.start(func(ctx context.Context, s *server) error {
 		if cancel {
 			return cancelMove(ctx, s, p)
@@ -150,7 +157,10 @@ func (w *world) move(p *place) {
 		_, err := s.StartMessageMoveTask(ctx, root, in)
 		return err
 	}, func(err error) {
-		if err != nil && !isRefusal(err) {
+		switch {
+		case err == nil && !cancel:
+			w.counts.moves++
+		case err != nil && !isRefusal(err):
 			w.succeeded(err, p.name, "start or cancel a move task")
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/forebay-mq/forebay/internal/history"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
@@ -43,13 +45,27 @@ type place struct {
 	visibility int64
 	changing   int64 // the visibility being set; zero: none
 	floor      queue.Seq
-	ids        map[string]*message // the newest accepted send of each deduplication id
-	sending    map[string]bool     // groups with a send in flight
-	receiving  int                 // receives in flight
-	taken      int                 // receives ever begun
-	unanswered bool                // receives were cut off by the crash
+	ids        map[string]remembered // deduplication ids and the newest send that each was accepted with
+	sending    map[string]bool       // FIFO: groups with a send in flight
+	receiving  int                   // receives in flight
+	taken      int                   // receives ever begun
+	unanswered bool                  // receives were cut off by the crash
 	purging    bool
+	slack      int // messages that may be counted and gone until the whole backlog is in memory
 	moves      int // move tasks ever asked for
+}
+
+// remembered is an accepted send. The message may have another id and number since, after a move task.
+type remembered struct {
+	key, group string
+	at         time.Time
+	id         queue.MessageID
+	seq        queue.Seq
+}
+
+// remember notes that m was accepted with its deduplication id.
+func (p *place) remember(m *message) {
+	p.ids[m.dedup] = remembered{m.key, m.group, m.at, m.id, m.seq}
 }
 
 func (p *place) fifo() bool { return strings.HasSuffix(p.name, ".fifo") }
@@ -66,6 +82,7 @@ type message struct {
 	home         *place // where it was sent
 	group, dedup string
 	body         []byte
+	attributes   []queue.MessageAttribute
 	sent         fate
 	at           time.Time // of the send
 	id           queue.MessageID
@@ -82,6 +99,7 @@ type message struct {
 	receipt  string    // of the latest receive; empty: none that surely works
 	attempt  uint32    // the count of that receive
 	from     *place    // where that was
+	undone   bool      // that receive was lost in a crash, its receipt works nevertheless
 }
 
 // sequence is the sequence number of a message as a client sees it.
@@ -93,7 +111,12 @@ func sequence(m *message) string {
 }
 
 // certain tells whether the message must be in one of its queues.
-func (m *message) certain() bool { return m.sent == yes && m.gone == 0 && !m.leaving }
+func (m *message) certain() bool { return m.sent == yes && m.gone == 0 && !m.leaving && !m.expired(0) }
+
+// expired tells whether the message has outlived its retention by so much.
+func (m *message) expired(by time.Duration) bool {
+	return m.home.retention > 0 && time.Since(m.at) >= m.home.retention+by
+}
 
 // ledger is what the clients of one service have asked for and were told. Its lock is held by whoever touches it.
 type ledger struct {
@@ -103,9 +126,10 @@ type ledger struct {
 	durable    int // everything answered up to this event is synced
 	messages   map[string]*message
 	places     []*place
+	failing    []*place // those with a dead-letter queue
 	violations []history.Violation
 
-	sends, deletes, deliveries int // acknowledged
+	counts counts
 }
 
 func (l *ledger) violate(kind history.Kind, key, format string, args ...any) {
@@ -128,10 +152,11 @@ func (l *ledger) attempt(m *message) {
 }
 
 // accepted notes the answer to a send that began at the given event, when its queue had come to floor. first is
-// the message whose deduplication id it repeated, nil for none.
-func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, first *message) {
-	l.sends++
+// the send whose deduplication id it repeated, nil for none.
+func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, first *remembered) {
+	l.counts.sends++
 	if first != nil {
+		l.counts.repeats++
 		m.sent = no
 		if s.ID != first.id || s.Sequence != first.seq {
 			l.violate(history.Doubled, m.key, "repeats the deduplication id of %s (%s, %d) within %v, and became %s, %d",
@@ -154,7 +179,9 @@ func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, 
 		l.violate(history.Unordered, m.key, "sequence number %d after %d in %s", s.Sequence, floor, m.home.name)
 	}
 	m.home.floor = max(m.home.floor, s.Sequence)
-	m.home.ids[m.dedup] = m
+	if !m.home.purging { // else its id may be forgotten already
+		m.home.remember(m)
+	}
 }
 
 // delivered notes what a receive, begun at the given event with the given timeout, has brought.
@@ -162,7 +189,10 @@ func (l *ledger) delivered(from *place, messages []queue.ReceivedMessage, began 
 	batch := make(map[*message]bool)
 	for i := range messages {
 		r := &messages[i]
-		l.deliveries++
+		l.counts.deliveries++
+		if from.source != nil {
+			l.counts.deadLetters++
+		}
 		m := l.known(from, r.Message)
 		if m == nil {
 			continue
@@ -173,7 +203,7 @@ func (l *ledger) delivered(from *place, messages []queue.ReceivedMessage, began 
 			l.checkGroup(m, from, batch)
 		}
 		m.receives, m.attempt, m.receipt, m.from = r.Receives, r.Receives, r.Receipt, from
-		m.earliest, m.settled, m.stamp = time.Now().Add(timeout), true, l.tick()
+		m.earliest, m.settled, m.stamp, m.undone = time.Now().Add(timeout), true, l.tick(), false
 	}
 }
 
@@ -188,8 +218,8 @@ func (l *ledger) known(at *place, shown *queue.Message) *message {
 	case !m.home.family(at):
 		l.violate(misplaced, key, "sent to %s and found in %s", m.home.name, at.name)
 		return nil
-	case !bytes.Equal(m.body, shown.Body) || m.group != shown.GroupID:
-		l.violate(history.Invented, key, "has another body or group: %.40q, %q", shown.Body, shown.GroupID)
+	case !bytes.Equal(m.body, shown.Body) || m.group != shown.GroupID || !cmp.Equal(m.attributes, shown.Attributes):
+		l.violate(history.Invented, key, "is another: body %.40q, group %q, attributes %v", shown.Body, shown.GroupID, shown.Attributes)
 	}
 	if m.sent == pending {
 		m.id = shown.ID
@@ -214,6 +244,8 @@ func (l *ledger) checkDelivery(m *message, from *place, r *queue.ReceivedMessage
 	switch {
 	case m.gone != 0 && m.gone < began:
 		l.violate(history.Revived, m.key, "received from %s after its end was acknowledged", from.name)
+	case m.expired(time.Second):
+		l.violate(history.Revived, m.key, "received from %s %v after it was sent", from.name, time.Since(m.at))
 	case time.Now().Before(m.earliest):
 		l.violate(early, m.key, "received from %s %v before its time", from.name, time.Until(m.earliest))
 	case r.Receives <= m.receives:

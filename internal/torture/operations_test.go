@@ -45,13 +45,13 @@ func (w *world) send(p *place) {
 	}
 	in := &queue.SendMessageBatchInput{Queue: queue.Ref{Name: p.name}}
 	messages := make([]*message, 1+w.rng.IntN(4))
-	firsts := make([]*message, len(messages))
+	firsts := make([]*remembered, len(messages))
 	for i := range messages {
 		m := w.compose(p, group)
-		if i == 0 && p.fifo() && w.rng.IntN(5) == 0 {
+		if i == 0 && p.fifo() && w.rng.IntN(2) == 0 {
 			firsts[i] = w.repeat(m)
 		}
-		draft := queue.Draft{Body: slices.Clone(m.body)}
+		draft := queue.Draft{Body: slices.Clone(m.body), Attributes: m.attributes}
 		if p.fifo() {
 			draft.GroupID, draft.GroupIDSet, draft.DeduplicationID, draft.DedupIDSet = group, true, m.dedup, true
 		} else if w.rng.IntN(6) == 0 {
@@ -67,14 +67,16 @@ func (w *world) send(p *place) {
 			w.messages[m.key] = m // its fate is no: it may not appear
 		}
 	}
-	p.sending[group] = p.fifo()
+	if p.fifo() {
+		p.sending[group] = true
+	}
 	began, floor := w.tick(), p.floor
 	var sent []queue.Sent
 	w.start(func(ctx context.Context, s *server) (err error) {
 		sent, err = sendAll(ctx, s, in)
 		return err
 	}, func(err error) {
-		p.sending[group] = false
+		delete(p.sending, group)
 		if !w.succeeded(err, messages[0].key, "send to "+p.name) {
 			return
 		}
@@ -117,20 +119,26 @@ func (w *world) compose(p *place, group string) *message {
 		size = 30 << 10 // also messages that the store keeps apart
 	}
 	m.body = []byte(m.key + " " + strings.Repeat("x", size))
+	if w.rng.IntN(4) == 0 {
+		m.attributes = []queue.MessageAttribute{
+			{Name: "key", DataType: "String", Kind: queue.KindString, Value: []byte(m.key)},
+			{Name: "bytes", DataType: "Binary.raw", Kind: queue.KindBinary, Value: []byte{0, byte(size), 255}},
+		}
+	}
 	return m
 }
 
-// repeat gives m the deduplication id of an earlier message, if there is one in its group, and returns that one if
-// the repetition must be noticed.
-func (w *world) repeat(m *message) *message {
+// repeat gives m the deduplication id of an earlier send, if there is one in its group, and returns that one if the
+// repetition must be noticed.
+func (w *world) repeat(m *message) *remembered {
 	for _, id := range w.shuffledIDs(m.home) {
 		first := m.home.ids[id]
 		if first.group != m.group {
 			continue
 		}
-		m.dedup = first.dedup
+		m.dedup = id
 		if time.Now().Before(first.at.Add(queue.DedupWindow)) {
-			return first
+			return &first
 		}
 		return nil
 	}
@@ -140,6 +148,9 @@ func (w *world) repeat(m *message) *message {
 // receive starts to receive from p.
 func (w *world) receive(p *place) {
 	seconds := int64(1 + w.rng.IntN(40))
+	if p.dead != nil {
+		seconds = 1 // a consumer that fails at once
+	}
 	in := &queue.ReceiveMessageInput{
 		Queue: queue.Ref{Name: p.name}, Max: queue.IntOf(int64(1 + w.rng.IntN(10))), Wait: queue.IntOf(0), System: queue.SystemAll,
 	}
@@ -173,6 +184,9 @@ func (w *world) delete() {
 	for _, m := range held {
 		in.Entries = append(in.Entries, queue.DeleteMessageBatchEntry{ID: m.key, Receipt: m.receipt})
 		m.busy, m.leaving = true, true
+		if m.undone {
+			p.slack++
+		}
 	}
 	began, taken, alone := w.tick(), p.taken, p.receiving == 0
 	var out *queue.BatchOutput
@@ -191,8 +205,8 @@ func (w *world) delete() {
 			switch deleted := slices.Contains(out.Successful, m.key); {
 			case !deleted && inTime:
 				w.violate(refused, m.key, "delete from %s with a good receipt handle: %+v", p.name, out.Failed)
-			case deleted && (inTime || alone && p.taken == taken && !m.home.moved()):
-				w.deletes++
+			case deleted && (inTime || alone && p.taken == taken && m.home.dead == nil):
+				w.counts.deletes++
 				w.ended(m, began)
 			}
 		}
@@ -223,7 +237,7 @@ func (w *world) held(n int, inFlight bool) (*place, []*message) {
 		if m.receipt == "" || m.busy || m.gone != 0 || m.from.exists != yes || p != nil && m.from != p {
 			continue
 		}
-		if inFlight && !time.Now().Before(m.earliest) {
+		if inFlight && !time.Now().Before(m.earliest) || m.from.dead != nil && w.fails {
 			continue
 		}
 		p, held = m.from, append(held, m)
@@ -266,7 +280,7 @@ func (w *world) change() {
 			return
 		}
 		for _, f := range out.Failed {
-			if !w.messages[f.EntryID].leaving {
+			if m := w.messages[f.EntryID]; !m.leaving && !m.expired(0) {
 				w.violate(refused, f.EntryID, "change visibility in %s: %s", p.name, f.Message)
 			}
 		}

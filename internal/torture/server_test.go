@@ -23,8 +23,8 @@ type server struct {
 	fatal chan error // receives when the store would end the process
 }
 
-// open starts a server on fs. window is queue.Options.WindowMax. opts.FS and opts.Fatal are filled in.
-func open(fs vfs.FS, window int, opts pebblestore.Options) (*server, error) {
+// open starts a server on fs. What the options must say for that is filled in.
+func open(fs vfs.FS, core queue.Options, opts pebblestore.Options) (*server, error) {
 	s := &server{fatal: make(chan error, 1)}
 	opts.FS, opts.Fatal = fs, func(err error) { s.fatal <- err }
 	opts.MemTableBytes, opts.ScrubEvery = memTableBytes, -1
@@ -32,10 +32,8 @@ func open(fs vfs.FS, window int, opts pebblestore.Options) (*server, error) {
 	if s.store, err = pebblestore.Open("data", opts); err != nil {
 		return nil, err
 	}
-	s.Broker, err = broker.Open(s.store, broker.Options{Queue: queue.Options{
-		Account: root.Account, Region: "us-east-1", NoCoolDown: true, WindowMax: window,
-	}})
-	if err != nil {
+	core.Account, core.Region, core.NoCoolDown = root.Account, "us-east-1", true
+	if s.Broker, err = broker.Open(s.store, broker.Options{Queue: core}); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
 	return s, nil

@@ -20,24 +20,55 @@ var (
 // pointsPerRun is how many power cuts one data folder goes through.
 const pointsPerRun = 50
 
+// counts says what has happened in a run. But for the first two they count what was acknowledged.
+type counts struct {
+	cuts, restarts, sends, repeats, deletes, deliveries, deadLetters, moves, purges, drops int
+}
+
 // totals sums up the runs.
 type totals struct {
-	mu                         sync.Mutex
-	cuts, restarts             int
-	sends, deletes, deliveries int
-	violations                 map[history.Kind]int
+	mu         sync.Mutex
+	counts     counts
+	violations map[history.Kind]int
 }
 
 func (s *totals) add(w *world) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cuts += w.cuts
-	s.restarts += w.restarts
-	s.sends += w.sends
-	s.deletes += w.deletes
-	s.deliveries += w.deliveries
+	c, more := &s.counts, &w.counts
+	c.cuts += more.cuts
+	c.restarts += more.restarts
+	c.sends += more.sends
+	c.repeats += more.repeats
+	c.deletes += more.deletes
+	c.deliveries += more.deliveries
+	c.deadLetters += more.deadLetters
+	c.moves += more.moves
+	c.purges += more.purges
+	c.drops += more.drops
 	for _, v := range w.violations {
 		s.violations[v.Kind]++
+	}
+}
+
+// log tells the sum in a few lines.
+func (s *totals) log(t *testing.T, runs int, took time.Duration) {
+	other := 0
+	for kind, n := range s.violations {
+		if kind != history.Lost && kind != history.Revived {
+			other += n
+		}
+	}
+	c := s.counts
+	t.Logf("%d power cuts and %d restarts, %.0f cuts a second, seeds %d to %d\n"+
+		"acknowledged: %d sends (%d of them repeated), %d deletes, %d purges, %d queue deletions, %d move tasks\n"+
+		"delivered: %d messages, %d of them dead letters\n"+
+		"%d lost, %d revived, %d other violations",
+		c.cuts, c.restarts, float64(c.cuts)/took.Seconds(), *tortureSeed, *tortureSeed+uint64(runs)-1,
+		c.sends, c.repeats, c.deletes, c.purges, c.drops, c.moves, c.deliveries, c.deadLetters,
+		s.violations[history.Lost], s.violations[history.Revived], other)
+	if min(c.restarts, c.repeats, c.deletes, c.purges, c.drops, c.moves, c.deadLetters) == 0 {
+		t.Errorf("the runs have not done all that they should have: %+v", c)
 	}
 }
 
@@ -61,17 +92,7 @@ func TestPowerCuts(t *testing.T) {
 			})
 		}
 	})
-	other := 0
-	for kind, n := range sum.violations {
-		if kind != history.Lost && kind != history.Revived {
-			other += n
-		}
-	}
-	t.Logf("%d power cuts and %d restarts, %d sends and %d deletes acknowledged, %d messages delivered: "+
-		"%d lost, %d revived, %d other violations; seeds %d to %d, %.0f cuts a second",
-		sum.cuts, sum.restarts, sum.sends, sum.deletes, sum.deliveries,
-		sum.violations[history.Lost], sum.violations[history.Revived], other,
-		*tortureSeed, *tortureSeed+uint64(runs)-1, float64(sum.cuts)/time.Since(began).Seconds())
+	sum.log(t, runs, time.Since(began))
 }
 
 // report fails the test if anything impossible has happened.
@@ -85,5 +106,5 @@ func report(t *testing.T, w *world, seed uint64) {
 	}
 	t.Errorf("seed %d, after %d power cuts and %d restarts, %d violations:%s\nrepeat: go test ./internal/torture "+
 		"-run TestPowerCuts -count=10 -torture.points=%d -torture.seed=%d",
-		seed, w.cuts, w.restarts, len(w.violations), text.String(), pointsPerRun, seed)
+		seed, w.counts.cuts, w.counts.restarts, len(w.violations), text.String(), pointsPerRun, seed)
 }

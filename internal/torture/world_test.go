@@ -2,6 +2,7 @@ package torture
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"runtime"
@@ -28,19 +29,26 @@ type world struct {
 	t        *testing.T
 	rng      *rand.Rand
 	mem      *vfs.MemFS
-	window   int
+	memory   queue.Options // how much of the queues is in memory
 	composed int
+	fails    bool // the consumers of queues with a dead-letter queue delete nothing
 	stopping bool // the server is being stopped, and may refuse calls
 	flying   sync.WaitGroup
-
-	cuts, restarts int
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 0)), mem: vfs.NewCrashableMem()}
 	w.messages, w.places = make(map[string]*message), newPlaces()
+	for _, p := range w.places {
+		if p.dead != nil {
+			w.failing = append(w.failing, p)
+		}
+	}
 	if w.rng.IntN(2) == 0 {
-		w.window = 2 + w.rng.IntN(20) // most of a backlog stays in the store
+		w.memory.WindowMax = 2 + w.rng.IntN(20) // most of a backlog stays in the store
+	}
+	if w.rng.IntN(2) == 0 {
+		w.memory.CacheBytes = 1 << 10 // most bodies are read from the store
 	}
 	w.boot(w.mem)
 	w.mu.Lock()
@@ -54,9 +62,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 // boot starts a server on what the disk holds.
 func (w *world) boot(mem *vfs.MemFS) {
-	s, err := open(mem, w.window, pebblestore.Options{})
+	s, err := open(mem, w.memory, pebblestore.Options{})
 	if err != nil {
-		w.t.Fatalf("after %d power cuts the service does not start: %v", w.cuts, err)
+		w.t.Fatalf("after %d power cuts the service does not start: %v", w.counts.cuts, err)
 	}
 	w.mem, w.server = mem, s
 }
@@ -72,8 +80,9 @@ func (w *world) unlocked(f func()) {
 func (w *world) torture(points int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.cuts < points && len(w.violations) == 0 {
-		for range w.rng.IntN(16) {
+	for w.counts.cuts < points && len(w.violations) == 0 {
+		w.fails = w.rng.IntN(4) > 0
+		for range w.rng.IntN(24) {
 			w.act()
 		}
 		for range w.rng.IntN(4) {
@@ -86,6 +95,7 @@ func (w *world) torture(points int) {
 		}
 		w.check()
 	}
+	w.fails = false
 	if len(w.violations) == 0 {
 		w.drain()
 	}
@@ -95,6 +105,9 @@ func (w *world) torture(points int) {
 // act does the next thing that clients do.
 func (w *world) act() {
 	p := w.places[w.rng.IntN(len(w.places))]
+	if w.rng.IntN(4) == 0 {
+		p = w.failing[w.rng.IntN(len(w.failing))]
+	}
 	choice := w.rng.IntN(100)
 	if p.exists == no {
 		w.create(p)
@@ -105,8 +118,10 @@ func (w *world) act() {
 	}
 	switch {
 	case choice < 30:
-		if p.source == nil && len(w.messages) < 4000 {
+		if p.source == nil {
 			w.send(p)
+		} else if w.rng.IntN(4) == 0 {
+			w.move(p)
 		}
 	case choice < 50:
 		w.receive(p)
@@ -149,6 +164,8 @@ func (w *world) pause() time.Duration {
 		return queue.DedupWindow - time.Duration(w.rng.IntN(60))*time.Second
 	case 1, 2, 3:
 		return time.Duration(w.rng.IntN(40)) * time.Second
+	case 4, 5, 6, 7, 8, 9:
+		return time.Second
 	}
 	return time.Duration(1+w.rng.IntN(200)) * time.Millisecond
 }
@@ -171,7 +188,7 @@ func (w *world) edge() {
 
 // cut cuts the power: the service goes on with what the disk has kept.
 func (w *world) cut() {
-	w.cuts++
+	w.counts.cuts++
 	w.life++ // from now on no answer counts
 	crashed := w.mem.CrashClone(w.damage())
 	w.unlocked(w.stop)
@@ -192,12 +209,12 @@ func (w *world) cutAgain(mem *vfs.MemFS) *vfs.MemFS {
 	opened := make(chan struct{})
 	go func() {
 		defer close(opened)
-		s, err := open(mem, w.window, pebblestore.Options{})
+		s, err := open(mem, w.memory, pebblestore.Options{})
 		if err == nil {
 			err = s.close()
 		}
 		if err != nil {
-			w.t.Errorf("after %d power cuts the service does not start: %v", w.cuts, err)
+			w.t.Errorf("after %d power cuts the service does not start: %v", w.counts.cuts, err)
 		}
 	}()
 	for range w.rng.IntN(200) {
@@ -205,13 +222,13 @@ func (w *world) cutAgain(mem *vfs.MemFS) *vfs.MemFS {
 	}
 	crashed := mem.CrashClone(w.damage())
 	<-opened
-	w.cuts++
+	w.counts.cuts++
 	return crashed
 }
 
 // restart stops the server as a signal would, while it is at work, and starts it again.
 func (w *world) restart() {
-	w.restarts++
+	w.counts.restarts++
 	w.stopping = true
 	w.unlocked(w.stop)
 	w.stopping = false
@@ -222,10 +239,11 @@ func (w *world) restart() {
 
 // stop stops the server and waits for the calls that it was still at.
 func (w *world) stop() {
-	if err := w.server.close(); err != nil {
+	err := w.Broker.Close()
+	w.flying.Wait()
+	if err := errors.Join(err, w.store.Close()); err != nil {
 		w.t.Errorf("stop: %v", err)
 	}
-	w.flying.Wait()
 }
 
 // forget ends what was in flight.

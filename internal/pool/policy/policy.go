@@ -25,7 +25,7 @@ type Observation struct {
 	Now     time.Time
 	Queue   Queue
 	Pool    Pool
-	Workers []Worker // those that were told to start and have not ended, in any order
+	Workers []Worker // those that were told to start and have neither ended nor been given up, in any order
 }
 
 // Queue is what the queue tells of itself.

@@ -1,0 +1,6 @@
+//go:build mutants
+
+package pebblestore
+
+// mutant is set by the linker.
+var mutant string
