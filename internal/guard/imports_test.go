@@ -30,6 +30,11 @@ var rules = []rule{
 	{pkg: "internal/guard",
 		why: "it reads the source, it does not link it"},
 
+	{pkg: "internal/pool/policy",
+		why: "a policy is handed what can be observed and answers with a decision, live and simulated alike"},
+	{pkg: "internal/pool/sim", imports: []string{"internal/pool/policy"},
+		why: "it plays policies on a virtual clock; it knows no server and no queue but its own"},
+
 	{pkg: "internal/broker", imports: []string{"internal/queue"},
 		why: "the broker declares the Store it needs, so it knows no engine, no protocol and no client"},
 	{pkg: "internal/broker/storetest", imports: []string{"internal/broker", "internal/queue"},
