@@ -113,7 +113,6 @@ type ChangeVisibility struct {
 	By      Caller
 	Queue   Ref
 	Entries []HeldReceipt
-	Batch   bool  // texts differ
 	Invalid error // as in Send
 }
 

@@ -3,19 +3,33 @@ package queue
 import "time"
 
 func (cmd *Delete) step(c *Catalog, now Millis) (any, error) {
-	q, err := c.find(&cmd.By, cmd.Queue, "DeleteMessage", now)
+	return c.release(&cmd.By, cmd.Queue, "DeleteMessage", cmd.Invalid, cmd.Entries, now,
+		func(q *queue, h *HeldReceipt) *Error { return q.delete(h) })
+}
+
+func (cmd *ChangeVisibility) step(c *Catalog, now Millis) (any, error) {
+	return c.release(&cmd.By, cmd.Queue, "ChangeMessageVisibility", cmd.Invalid, cmd.Entries, now,
+		func(q *queue, h *HeldReceipt) *Error { return q.changeVisibility(h, now) })
+}
+
+// release does to each of the held messages what each says.
+func (c *Catalog) release(by *Caller, ref Ref, action string, invalid error, entries []HeldReceipt, now Millis,
+	each func(*queue, *HeldReceipt) *Error) ([]*Error, error) {
+	q, err := c.find(by, ref, action, now)
 	if err != nil {
 		return nil, err
 	}
-	if cmd.Invalid != nil {
-		return nil, cmd.Invalid
+	if invalid != nil {
+		return nil, invalid
 	}
 	c.use(q, now)
-	out := make([]*Error, len(cmd.Entries))
-	for i := range cmd.Entries {
-		out[i] = q.delete(&cmd.Entries[i])
+	out := make([]*Error, len(entries))
+	for i := range entries {
+		if out[i] = q.open(&entries[i]); out[i] == nil {
+			out[i] = each(q, &entries[i])
+		}
 	}
-	q.wake() // a FIFO group may be free now
+	q.wake() // a FIFO group may be free now, or a message visible
 	return out, nil
 }
 
@@ -31,9 +45,6 @@ func (q *queue) open(h *HeldReceipt) *Error {
 }
 
 func (q *queue) delete(h *HeldReceipt) *Error {
-	if err := q.open(h); err != nil {
-		return err
-	}
 	r := h.Receipt
 	e := q.entries[r.Seq]
 	if e == nil {
@@ -61,34 +72,7 @@ func (q *queue) deleteUnseen(r Receipt) {
 	q.counters.Deleted++
 }
 
-func (cmd *ChangeVisibility) step(c *Catalog, now Millis) (any, error) {
-	q, err := c.find(&cmd.By, cmd.Queue, "ChangeMessageVisibility", now)
-	if err != nil {
-		return nil, err
-	}
-	if cmd.Invalid != nil {
-		return nil, cmd.Invalid
-	}
-	c.use(q, now)
-	out := make([]*Error, len(cmd.Entries))
-	for i := range cmd.Entries {
-		out[i] = q.changeVisibility(&cmd.Entries[i], cmd.Batch, now)
-	}
-	q.wake()
-	return out, nil
-}
-
-func (q *queue) changeVisibility(h *HeldReceipt, batch bool, now Millis) *Error {
-	if err := q.open(h); err != nil {
-		return err
-	}
-	if !validVisibility(h.Visibility.N) {
-		reason := "Must be between 0 and 43200."
-		if batch {
-			reason = "VisibilityTimeout must be an integer between 0 and 43200."
-		}
-		return invalidValue(h.Visibility.N, "VisibilityTimeout", reason)
-	}
+func (q *queue) changeVisibility(h *HeldReceipt, now Millis) *Error {
 	e := q.entries[h.Receipt.Seq]
 	if e == nil || e.phase == phaseLeaving {
 		return invalidValue(h.Text, "ReceiptHandle",
