@@ -24,19 +24,18 @@ type response struct {
 	header   http.Header
 	names    []string // room to sort in
 
-	status    int     // zero until WriteHeader
-	out       *[]byte // the head as far as it is known, until it is sent; then room for chunks
-	pending   *[]byte // body that waits for its head, nil for none
-	declared  int64   // Content-Length as the handler has set it, -1 for none
-	written   int64   // bytes of body given by the handler
-	sent      bool    // the head is sent
-	chunked   bool
-	continued bool // 100 Continue was sent, or must not be any more
-	typed     bool // the handler has set Content-Type, or wants none
-	undated   bool // the handler has set Date, or wants none
-	close     bool // the handler wants the connection closed
-	keep      bool // the connection stays open; known once the head is sent
-	err       error
+	status   int     // zero until WriteHeader
+	out      *[]byte // the head as far as it is known, until it is sent; then room for chunks
+	pending  *[]byte // body that waits for its head, nil for none
+	declared int64   // Content-Length as the handler has set it, -1 for none
+	written  int64   // bytes of body given by the handler
+	sent     bool    // the head is sent
+	chunked  bool
+	typed    bool // the handler has set Content-Type, or wants none
+	undated  bool // the handler has set Date, or wants none
+	close    bool // the handler wants the connection closed
+	keep     bool // the connection stays open; known once the head is sent
+	err      error
 
 	deadline    time.Time // of writes, as the handler wants it
 	deadlineSet bool
