@@ -71,7 +71,7 @@ func NewCatalog(opts Options) *Catalog {
 func (c *Catalog) Step(now time.Time, cmd Command) (Result, []Record, error) {
 	value, err := cmd.step(c, ToMillis(now))
 	for _, q := range c.used {
-		q.ask()
+		q.ask(ToMillis(now))
 		c.agenda.plan(q, q.deadline())
 	}
 	c.used = c.used[:0]

@@ -41,6 +41,7 @@ type queue struct {
 	next     Seq // of the next message
 	cursor   Seq
 	overflow int64
+	oldest   Millis // no message behind the window was sent before, dead letters aside; zero: nobody knows
 	live     int64
 	bytes    int64
 
@@ -224,6 +225,9 @@ func (q *queue) deadline() Millis {
 	}
 	if q.attemptOrder.size > 0 {
 		at = min(at, q.attemptOrder.peek().at.Add(AttemptWindow))
+	}
+	if q.overflow > 0 && !q.refill.active {
+		at = min(at, q.oldest.Add(q.retention()))
 	}
 	if q.task != nil {
 		at = min(at, q.task.at)

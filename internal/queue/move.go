@@ -228,7 +228,7 @@ func (t *mover) tick(now Millis) {
 	if t.outside > 0 {
 		return
 	}
-	if t.q.ask(); t.q.refill.active && t.q.cursor < t.kept.UpTo {
+	if t.q.ask(now); t.q.refill.active && t.q.cursor < t.kept.UpTo {
 		t.at = now + 10 // the window is being filled
 		return
 	}

@@ -41,7 +41,7 @@ func (cmd *Receive) step(c *Catalog, now Millis) (any, error) {
 	q.receive(n, visibility, now, out)
 	q.rememberAttempt(in.AttemptID, out.Deliveries, now)
 	if len(out.Deliveries) == 0 {
-		q.ask()
+		q.ask(now)
 		out.Pending = q.pending() || len(c.result.Departures) > 0
 	}
 	return out, nil

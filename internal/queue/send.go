@@ -147,6 +147,9 @@ func (q *queue) put(m *Message, now Millis) Seq {
 	until := q.hiddenUntil(m)
 	delayed := until > now
 	if !q.admits(m.GroupID, delayed && !q.fifo()) {
+		if q.overflow == 0 || m.Sent < q.oldest {
+			q.oldest = m.Sent
+		}
 		q.overflow++
 		return seq
 	}

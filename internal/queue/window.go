@@ -57,9 +57,9 @@ func (q *queue) admits(groupID string, delayed bool) bool {
 	return q.inMemory < 2*q.window() && q.line.light(groupID)
 }
 
-// ask asks for more of the backlog when the window runs low.
-func (q *queue) ask() {
-	if q.overflow == 0 || q.refill.active || !q.low() {
+// ask asks for more of the backlog when the window runs low, and when what is behind it grows too old.
+func (q *queue) ask(now Millis) {
+	if q.overflow == 0 || q.refill.active || !q.low() && now < q.oldest.Add(q.retention()) {
 		return
 	}
 	q.refill.active = true
@@ -96,6 +96,9 @@ func (cmd *Refilled) step(c *Catalog, now Millis) (any, error) {
 	for i := range cmd.Items {
 		q.load(&cmd.Items[i], now)
 	}
+	if n := len(cmd.Items); n > 0 {
+		q.oldest = cmd.Items[n-1].Message.Sent
+	}
 	if cmd.End {
 		q.cursor = cmd.Refill.UpTo
 		if q.cursor == q.next-1 {
@@ -105,7 +108,7 @@ func (cmd *Refilled) step(c *Catalog, now Millis) (any, error) {
 	q.refill.active, q.refill.dropped = false, nil
 	q.touch()
 	q.advance(now)
-	q.ask()
+	q.ask(now)
 	// Receives that waited for this refill ask again, whether it brought anything or not.
 	c.result.Ready = append(c.result.Ready, q.id)
 	return nil, nil
