@@ -21,7 +21,9 @@ var rules = []rule{
 		why: "the core is pure: what a queue is does not depend on how it is stored, served or tested"},
 	{pkg: "internal/sigv4", imports: []string{"internal/queue"},
 		why: "signatures are arithmetic on a request; of the queues it knows the error codes alone"},
-	{pkg: "internal/config", modules: []string{"github.com/pelletier/go-toml/v2"},
+	{pkg: "internal/nearest",
+		why: "it compares words, and knows none"},
+	{pkg: "internal/config", imports: []string{"internal/nearest"}, modules: []string{"github.com/pelletier/go-toml/v2"},
 		why: "a file's keys are texts and numbers; cmd turns them into each package's own Options"},
 	{pkg: "internal/history",
 		why: "it judges what clients saw, and so must not know how the server works"},
@@ -51,6 +53,9 @@ var rules = []rule{
 		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/client_model"},
 		why:     "it takes figures through functions it is given, so nothing below needs to know it"},
 
+	{pkg: "internal/signals", imports: []string{"internal/nearest", "internal/queue"},
+		why: "as telemetry, it asks through functions it is given; it answers HTTP and knows no broker"},
+
 	{pkg: "internal/sqs/awsjson", imports: []string{"internal/queue", "internal/sqs/wire"},
 		why: "a codec knows letters; it decides nothing and reaches nobody"},
 	{pkg: "internal/sqs/awsquery", imports: []string{"internal/queue", "internal/sqs/wire"},
@@ -58,7 +63,7 @@ var rules = []rule{
 	{pkg: "internal/sqs", imports: []string{"internal/queue", "internal/sqs/..."},
 		why: "a front speaks to queue.Service, never to the broker behind it"},
 
-	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/telemetry", "internal/broker",
+	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/signals", "internal/telemetry", "internal/broker",
 		"internal/http1", "internal/pebblestore", "internal/sigv4", "internal/queue"},
 		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/prometheus/client_golang"},
 		why:     "the one place where the parts become a process"},

@@ -108,6 +108,9 @@ func (q *queue) sample(now Millis) Sample {
 	return s
 }
 
+// Has tells whether there is a queue with this id.
+func (c *Catalog) Has(id ID) bool { return c.queues[id] != nil }
+
 // Deliverable tells whether a receive on the queue would find a message. A queue that is not there has none.
 func (c *Catalog) Deliverable(id ID) bool {
 	q := c.queues[id]

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/signals"
 	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
@@ -47,6 +48,9 @@ func (s *Server) routes() http.Handler {
 			method = http.MethodGet
 		}
 		found, ok := routes[method+" "+r.URL.Path]
+		if !ok && method == http.MethodGet && signals.Serves(r.URL.Path) {
+			found, ok = route{"queues", s.signals}, true
+		}
 		if !ok {
 			defer s.metrics.Begin(telemetry.APIQueue)()
 			front.ServeHTTP(w, r)

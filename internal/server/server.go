@@ -26,6 +26,7 @@ import (
 	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/signals"
 	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
@@ -82,8 +83,11 @@ type Server struct {
 	keys    *access.Keys // nil under Dev and with an Authenticate from outside
 	auth    Authenticate
 	metrics *telemetry.Metrics
+	signals *signals.Recorder
 	handler http.Handler
 	http    webServer // nil without a listener
+
+	endSignals func() // ends the sampling and waits for that
 
 	newKeys  bool
 	draining atomic.Bool
@@ -123,6 +127,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := s.openBroker(); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	s.openSignals()
 	s.handler = s.routes()
 	s.serving.Go(s.watch)
 	if opts.Listener != nil {
@@ -309,6 +314,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 		}
 		return err
 	})
+	stage("keep the history", func() error { s.endSignals(); return nil })
 	stage("commit", s.broker.Close)
 	stage("close the store", s.store.Close)
 	return errors.Join(errs...)

@@ -67,5 +67,5 @@ var operations = []string{
 	"ListDeadLetterSourceQueues", "ListMessageMoveTasks", "ListQueues", "ListQueueTags", "PurgeQueue",
 	"ReceiveMessage", "RemovePermission", "SendMessage", "SendMessageBatch", "SetQueueAttributes",
 	"StartMessageMoveTask", "TagQueue", "UntagQueue",
-	"Peek", "PeekMessages", "metrics", "health", "backup",
+	"Peek", "PeekMessages", "metrics", "health", "backup", "queues",
 }
