@@ -54,6 +54,7 @@ var settings = []Setting{
 	text("log.format", "auto", "auto, text or json; auto is text on a terminal", oneOf("auto", "text", "json"), func(c *Config) *string { return &c.LogFormat }),
 	text("log.level", "info", "debug, info, warn or error", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
 	{Key: "metrics.max_queues", Usage: "queues that get metrics of their own", initial: "1000", set: setQueuesMax},
+	yesNo("metrics.cloudwatch", "no", "serve /metrics/cloudwatch: queues under the names of Amazon CloudWatch", func(c *Config) *bool { return &c.MetricsCloudWatch }),
 	size("memory.cache", "64MiB", "message bodies kept in memory", func(c *Config) *int64 { return &c.MemoryCache }),
 	size("memory.store", "64MiB", "block cache of the store", func(c *Config) *int64 { return &c.MemoryStore }),
 	size("memory.table", "64MiB", "write buffer of the store", func(c *Config) *int64 { return &c.MemoryTable }),

@@ -30,6 +30,7 @@ func (s *Server) routes() http.Handler {
 		"GET /health":             {"health", ready},
 		"GET /_localstack/health": {"health", http.HandlerFunc(s.compatHealth)},
 		"GET /metrics":            {"metrics", s.metrics},
+		"GET /metrics/cloudwatch": {"metrics", s.cloudWatch()},
 		"POST /forebay/v1/backup": {"backup", http.HandlerFunc(s.backup)},
 	}
 	front := sqs.New(sqs.Options{

@@ -66,10 +66,11 @@ type Options struct {
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
 	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
 
-	QueuesMax int // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
-	Version   string
-	Revision  string
-	Logger    *slog.Logger // nil: nobody is told
+	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
+	CloudWatch bool // serve /metrics/cloudwatch
+	Version    string
+	Revision   string
+	Logger     *slog.Logger // nil: nobody is told
 }
 
 const connectionsMax = 20_000
@@ -144,6 +145,7 @@ func (s *Server) openStore() error {
 		Version: s.opts.Version, Revision: s.opts.Revision, QueuesMax: queuesMax,
 		Source: telemetry.Source{
 			Stats:     func(max int) ([]queue.Stats, int) { return s.broker.Stats(max) },
+			Rates:     func(stats *queue.Stats) []telemetry.Rate { return s.rates(stats) },
 			Totals:    func() queue.Counters { return s.broker.Totals() },
 			LongPolls: func() int { return s.broker.LongPolls() },
 			Ready:     s.Ready,

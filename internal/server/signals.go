@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 
+	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/signals"
+	"github.com/forebay-mq/forebay/internal/telemetry"
 )
 
 // HistoryFile is the name of the file with the history of the queues, in the data folder.
@@ -38,6 +41,21 @@ func (s *Server) openSignals() {
 	s.endSignals = func() { cancel(); <-sampling }
 }
 
+// rates tells the rates of a queue to the metrics.
+func (s *Server) rates(stats *queue.Stats) []telemetry.Rate {
+	now := s.signals.Rates(stats)
+	var found []telemetry.Rate
+	for _, event := range []struct {
+		name     string
+		averages signals.Averages
+	}{{"sent", now.Sent}, {"received", now.Received}, {"deleted", now.Deleted}} {
+		for i, window := range []string{"10s", "1m", "10m"} {
+			found = append(found, telemetry.Rate{Event: event.name, Window: window, PerSecond: event.averages[i]})
+		}
+	}
+	return found
+}
+
 // readIfThere returns what is in a file, nil when there is none.
 func readIfThere(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
@@ -59,4 +77,14 @@ func replaceFile(path string, data []byte) error {
 		return errors.Join(err, os.Remove(draft))
 	}
 	return os.Rename(draft, path)
+}
+
+// cloudWatch serves the metrics under the names of Amazon CloudWatch, where that is wanted.
+func (s *Server) cloudWatch() http.Handler {
+	if s.opts.CloudWatch {
+		return s.metrics.CloudWatch()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "This server does not show metrics under the names of CloudWatch. Start it with --metrics-cloudwatch.", http.StatusNotFound)
+	})
 }
