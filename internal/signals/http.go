@@ -35,12 +35,19 @@ func invalid(format string, args ...any) *problem {
 
 // Serves tells whether a request for this path is for [Recorder.ServeHTTP].
 func Serves(path string) bool {
+	_, _, ok := split(path)
+	return ok
+}
+
+// split takes a path apart; without a name it is that of all queues.
+func split(path string) (name string, history, ok bool) {
 	rest, ok := strings.CutPrefix(path, Path)
 	if !ok || rest == "" {
-		return ok
+		return "", false, ok
 	}
-	name, ok := strings.CutPrefix(strings.TrimSuffix(rest, "/history"), "/")
-	return ok && name != "" && !strings.Contains(name, "/")
+	name, ok = strings.CutPrefix(rest, "/")
+	name, history = strings.CutSuffix(name, "/history")
+	return name, history, ok && name != "" && !strings.Contains(name, "/")
 }
 
 // ServeHTTP answers GET requests for the paths that [Serves] names, in JSON. See docs/signals.md.
@@ -60,11 +67,10 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 func (r *Recorder) answer(req *http.Request) (any, *problem) {
 	query := req.URL.Query()
-	rest := strings.TrimPrefix(strings.TrimPrefix(req.URL.Path, Path), "/")
-	if rest == "" {
+	name, history, _ := split(req.URL.Path)
+	if name == "" {
 		return r.list(query)
 	}
-	name, history := strings.CutSuffix(rest, "/history")
 	stats, ok := r.opts.Source.Queue(name)
 	if !ok {
 		return nil, r.unknown(name)

@@ -29,16 +29,22 @@ type rates struct {
 	last counters
 }
 
-// fold brings the rates to a later moment. The counters grow from zero since the process started.
-func (r *rates) fold(at time.Time, now counters) {
-	passed := at.Sub(r.at).Seconds()
-	if passed <= 0 || r.at.IsZero() {
-		if r.at.IsZero() {
-			r.at, passed = at, samplePeriod.Seconds()
-		} else {
-			return
-		}
+// fold brings the rates to a later moment. The counters grow from zero since the process started, and have not grown
+// up to idle.
+func (r *rates) fold(idle, at time.Time, now counters) {
+	if r.at.IsZero() {
+		r.at = at.Add(-samplePeriod)
 	}
+	if idle.After(r.at) {
+		r.pass(idle, r.last)
+	}
+	if at.After(r.at) {
+		r.pass(at, now)
+	}
+}
+
+func (r *rates) pass(at time.Time, now counters) {
+	passed := at.Sub(r.at).Seconds()
 	for i, window := range Windows {
 		keep := math.Exp(-passed / window.Seconds())
 		average := func(a *float64, n int64) { *a = *a*keep + float64(n)/passed*(1-keep) }

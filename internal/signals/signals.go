@@ -136,7 +136,7 @@ func (r *Recorder) Sample() {
 		if sample := &samples[i]; sample.Active {
 			rates := r.ratesOf(sample.Name, sample.ID, since)
 			before[sample.ID] = rates.last
-			rates.fold(at, countersOf(sample))
+			rates.fold(since, at, countersOf(sample))
 		}
 	}
 	r.history.add(at, samples, before)
@@ -172,7 +172,7 @@ func (r *Recorder) Rates(s *queue.Stats) Rates {
 	if one := r.rates[s.Name]; one != nil && one.id == s.ID {
 		now = *one
 	}
-	now.fold(s.Time, counters{s.Sent, s.Received, s.Deleted})
+	now.fold(r.at, s.Time, counters{s.Sent, s.Received, s.Deleted})
 	return now.Rates
 }
 
