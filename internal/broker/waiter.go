@@ -22,6 +22,7 @@ type waiter struct {
 	index    int             // in waiters.due
 	rank     int             // in line.named, if it is there
 	number   uint64          // grows with every waiter
+	busy     uint64          // Busy of its consumer, as the order of line.named knows it
 }
 
 // poll says whether it is a long poll; else it is a short one that waits for messages on their way.
@@ -81,6 +82,7 @@ func (ws *waiters) add(w *waiter) {
 	w.request.wait = w
 	ws.count(l, w, 1)
 	if who := w.received.Consumer; w.named() {
+		w.busy = who.Busy()
 		heap.Push(&l.named, w)
 		ws.named[who] = append(ws.named[who], w)
 	}
@@ -104,9 +106,11 @@ func (ws *waiters) remove(w *waiter) {
 	}
 }
 
-// stirred gives the waiters of a consumer who was busy a moment ago their new rank.
+// stirred gives the waiters of a consumer who was busy a moment ago their new rank, one by one: a heap bears no more
+// than one that is out of order.
 func (ws *waiters) stirred(who *queue.Consumer) {
 	for _, w := range ws.named[who] {
+		w.busy = who.Busy()
 		heap.Fix(&ws.lines[w.received.Queue].named, w.rank)
 	}
 }
@@ -160,8 +164,7 @@ type busyHeap []*waiter
 func (h busyHeap) Len() int { return len(h) }
 
 func (h busyHeap) Less(i, j int) bool {
-	a, b := h[i].received.Consumer.Busy(), h[j].received.Consumer.Busy()
-	return a > b || a == b && h[i].number < h[j].number
+	return h[i].busy > h[j].busy || h[i].busy == h[j].busy && h[i].number < h[j].number
 }
 
 func (h busyHeap) Swap(i, j int) {
