@@ -65,8 +65,8 @@ type front struct {
 	json   jsonProtocol
 	query  queryProtocol
 	bodies budget
-	// buffers holds *[]byte, to write answers to.
-	buffers sync.Pool
+	// buffers holds *[]byte, to write answers to, and memory those of requests' bodies.
+	buffers, memory sync.Pool
 }
 
 // New returns a handler that answers the API on any path, by GET and POST, and a few small routes besides:
@@ -88,6 +88,7 @@ func New(opts Options) http.Handler {
 	f.bodies.max = max(opts.BodiesMax, opts.BodyMax)
 	f.json.documents = &sync.Pool{New: func() any { return new(awsjson.Document) }}
 	f.buffers.New = func() any { return new([]byte) }
+	f.memory.New = f.buffers.New
 	return f
 }
 
