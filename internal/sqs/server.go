@@ -20,7 +20,6 @@ type Options struct {
 	Authenticate func(r *http.Request, body []byte) (queue.Caller, error)
 
 	Account string // the server's own, 12 digits
-	Region  string // of ARNs
 
 	// PublicURL is what the URLs of queues begin with. When it is empty, they follow each request's Host.
 	PublicURL string
