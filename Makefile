@@ -34,7 +34,7 @@ test: ## run the tests: no network, root or installed program needed
 .PHONY: race
 race: ## run the core packages' tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(CORE)
-	CGO_ENABLED=1 $(GO) test -race ./internal/pebblestore -torture.points=30
+	CGO_ENABLED=1 $(GO) test -race $(TORTURED) -torture.points=30
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

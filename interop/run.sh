@@ -53,6 +53,9 @@ venv() {
   "$scratch/$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
+# readme prints the one block of README.md in the language.
+readme() { awk -v "fence=\`\`\`$1" '$0 == fence { inside = 1; next } /^```/ { inside = 0 } inside' README.md; }
+
 # javascript installs what the lock file names, once for both smokes.
 javascript() {
   [ ! -d "$scratch/js" ] || return 0
@@ -60,7 +63,12 @@ javascript() {
   npm ci --prefix "$scratch/js" --no-audit --no-fund --loglevel error >/dev/null
 }
 
-run_boto3() { venv boto3 boto3 && "$scratch/boto3/bin/python" "$interop/python/smoke.py"; }
+run_boto3() {
+  venv boto3 boto3
+  "$scratch/boto3/bin/python" "$interop/python/smoke.py"
+  readme python | "$scratch/boto3/bin/python" - | grep -x hello >/dev/null
+  echo 'ok README'
+}
 run_boto3_query() { venv boto3-query 'boto3==1.26.*' && "$scratch/boto3-query/bin/python" "$interop/python/smoke.py"; }
 run_aws_cli_1() { venv aws-cli-1 awscli && "$interop/cli/smoke.sh" "$scratch/aws-cli-1/bin/aws"; }
 run_aws_cli_debian() {
@@ -70,7 +78,13 @@ run_aws_cli_debian() {
   fi
   "$interop/cli/smoke.sh" /usr/bin/aws
 }
-run_javascript() { javascript && node --no-warnings "$scratch/js/client-sqs.mjs"; }
+run_javascript() {
+  javascript
+  node --no-warnings "$scratch/js/client-sqs.mjs"
+  readme js >"$scratch/js/readme.mjs"
+  node --no-warnings "$scratch/js/readme.mjs"
+  echo 'ok README'
+}
 run_sqs_consumer() { javascript && node --no-warnings "$scratch/js/sqs-consumer.mjs"; }
 run_java() {
   cp -r "$interop/java" "$scratch/java"
@@ -104,7 +118,7 @@ fi
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL
 
 export interop scratch
-export -f venv javascript
+export -f venv javascript readme
 clients=("$@")
 [ $# -gt 0 ] || clients=(boto3 boto3_query aws_cli_1 aws_cli_debian javascript sqs_consumer java celery go)
 for name in "${clients[@]}"; do

@@ -53,6 +53,8 @@ type Broker struct {
 
 	readers    sync.WaitGroup // reads of the store on behalf of the owner
 	readerSlot chan struct{}
+	readersMu  sync.Mutex // orders the start of a read and the wait for all
+	closed     bool       // no read begins; guarded by readersMu
 
 	stop     chan struct{} // closed by Close: the owner ends once it has nothing left to do
 	stopOnce sync.Once
@@ -235,6 +237,9 @@ func (b *Broker) Close() error {
 	b.Drain(errDraining)
 	b.stopOnce.Do(func() { close(b.stop) })
 	<-b.left
+	b.readersMu.Lock()
+	b.closed = true // the last rounds may be revealed now, with nobody left to read for
+	b.readersMu.Unlock()
 	b.readers.Wait()
 	if b.cause != nil {
 		return fmt.Errorf("close broker: %w", b.cause)

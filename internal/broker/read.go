@@ -17,6 +17,11 @@ type read struct {
 
 // read carries out r in a goroutine of its own and gives the owner what it found. All batches before it are done.
 func (b *Broker) read(r read) {
+	b.readersMu.Lock()
+	defer b.readersMu.Unlock()
+	if b.closed {
+		return
+	}
 	b.readers.Go(func() {
 		b.readerSlot <- struct{}{}
 		cmd, err := b.carryOut(r)

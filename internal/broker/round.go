@@ -45,14 +45,13 @@ func (r *round) finish(err error) {
 	b.rounds.Put(r)
 }
 
-// reveal starts the reads and sends the replies, in this order: who has had the last reply of a broker that
-// closes may wait for the readers, and then none may be added.
+// reveal sends the replies and starts the reads.
 func (r *round) reveal() {
-	for i := range r.reads {
-		r.b.read(r.reads[i])
-	}
 	for i := range r.replies {
 		r.replies[i].to <- r.replies[i].reply
+	}
+	for i := range r.reads {
+		r.b.read(r.reads[i])
 	}
 }
 

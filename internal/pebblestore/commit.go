@@ -60,6 +60,7 @@ type committer struct {
 	slow    func(time.Duration) // told of syncs of slowSync and more
 	writer  writer              // used in turn
 	reached position            // used in turn
+	linger  linger              // syncs lazy groups that stay alone
 	turn    chan struct{}       // holds an element while nobody writes
 	ended   chan struct{}       // closed when all before the end is answered
 
@@ -80,6 +81,7 @@ type committer struct {
 
 func newCommitter(db *pebble.DB, f *failure, opts *Options, reached position, large map[queue.ID]struct{}) *committer {
 	c := &committer{db: db, failure: f, opts: opts, reached: reached}
+	c.linger = newLinger()
 	c.turn, c.ended = make(chan struct{}, 1), make(chan struct{})
 	c.turn <- struct{}{}
 	c.writer.large = large
@@ -286,6 +288,7 @@ func (c *committer) settle(g *group) error {
 	case <-c.failure.done:
 		return c.failure.err
 	}
+	c.linger.wrote(g.lazy)
 	if g.lazy {
 		return nil
 	}

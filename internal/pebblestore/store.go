@@ -122,6 +122,7 @@ func (s *Store) start() {
 	s.space.makeBallast()
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	s.wg.Go(func() { s.commits.linger.run(ctx, s.Commit) })
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
 	}

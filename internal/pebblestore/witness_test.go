@@ -141,9 +141,13 @@ func TestWitnessFollowsCommits(t *testing.T) {
 		lazy := put(4)
 		lazy.Lazy = true
 		commitAll(t, s, lazy)
-		time.Sleep(time.Minute)
+		time.Sleep(lingerTime / 2)
 		if got := seen(); got != 3 {
 			t.Errorf("witness after a lazy commit: got %d, want 3, since it may not be on disk", got)
+		}
+		time.Sleep(time.Minute)
+		if got := seen(); got != 4 {
+			t.Errorf("witness a minute later: got %d, want 4, since lazy commits do not linger", got)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

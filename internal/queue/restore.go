@@ -72,7 +72,7 @@ func (c *Catalog) RestoreTask(t *Task) error {
 		return err
 	}
 	i := len(q.tasks)
-	for i > 0 && q.tasks[i-1].Started > t.Started {
+	for i > 0 && q.tasks[i-1].startedAfter(t) {
 		i--
 	}
 	q.tasks = append(q.tasks, nil)
@@ -82,6 +82,12 @@ func (c *Catalog) RestoreTask(t *Task) error {
 		q.task = &mover{q: q, kept: t, began: c.lastClock}
 	}
 	return nil
+}
+
+// startedAfter puts the tasks of a queue in order. Of several that began in the same millisecond only the last one
+// can be running.
+func (t *Task) startedAfter(other *Task) bool {
+	return t.Started > other.Started || t.Started == other.Started && t.Status == MoveRunning
 }
 
 // RestoreDeleted adds a queue name in its cool-down.

@@ -37,7 +37,6 @@ func (s *Server) routes() http.Handler {
 		Service:        s.broker,
 		Authenticate:   s.auth,
 		Account:        s.opts.Account,
-		Region:         s.opts.Region,
 		PublicURL:      s.opts.PublicURL,
 		TrustedProxies: s.opts.TrustedProxies,
 		Logger:         s.log,

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,6 +66,9 @@ type Metrics struct {
 	refusals  *prometheus.CounterVec
 	throttled *prometheus.CounterVec
 	pollWait  prometheus.Histogram
+
+	seriesMu sync.RWMutex
+	series   map[outcome]series
 
 	commit      prometheus.Histogram
 	sync        prometheus.Histogram

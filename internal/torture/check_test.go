@@ -77,7 +77,7 @@ func (w *world) checkQueue(p *place) bool {
 	}
 	if p.exists == pending {
 		for _, m := range w.messages { // the deletion did not happen: all of the queue must be there
-			if m.home == p && m.sent == yes && m.gone == 0 {
+			if m.home == p && m.dropped {
 				m.leaving = false
 			}
 		}
@@ -164,7 +164,7 @@ func (w *world) checkPresence(m *message, there []found) {
 		m.home.remember(m)
 		m.home.floor = max(m.home.floor, m.seq)
 	}
-	m.leaving = false
+	m.leaving, m.dropped = false, false
 }
 
 // checkState checks how often a message was received, when it shows again, and its place in its queue.

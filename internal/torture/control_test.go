@@ -105,7 +105,7 @@ func (w *world) leave(p *place) (there []*message) {
 		if m.home != p || m.gone != 0 || m.sent == no {
 			continue
 		}
-		m.leaving = true
+		m.leaving, m.dropped = true, !m.leaving
 		if m.sent == yes {
 			there = append(there, m)
 		}
@@ -115,9 +115,10 @@ func (w *world) leave(p *place) (there []*message) {
 
 // left notes that a removal, begun at the given event, was acknowledged.
 func (w *world) left(there []*message, began int) {
+	w.durable = max(w.durable, began)
 	for _, m := range there {
 		if m.gone == 0 {
-			w.ended(m, began)
+			w.ended(m)
 		}
 	}
 }

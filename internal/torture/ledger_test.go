@@ -90,6 +90,7 @@ type message struct {
 
 	gone    int  // the moment of its acknowledged end; zero: it lives
 	leaving bool // something that may end it was asked for, and did not certainly do so
+	dropped bool // that was the deletion of its queue, and nothing else
 	busy    bool // an operation with its receipt is in flight
 
 	receives uint32
@@ -179,7 +180,7 @@ func (l *ledger) accepted(m *message, s queue.Sent, began int, floor queue.Seq, 
 		l.violate(history.Unordered, m.key, "sequence number %d after %d in %s", s.Sequence, floor, m.home.name)
 	}
 	m.home.floor = max(m.home.floor, s.Sequence)
-	if !m.home.purging { // else its id may be forgotten already
+	if !m.leaving { // else a purge may have forgotten its id, or will
 		m.home.remember(m)
 	}
 }
@@ -266,9 +267,8 @@ func (l *ledger) checkGroup(m *message, at *place, batch map[*message]bool) {
 }
 
 // ended notes the acknowledged end of a message.
-func (l *ledger) ended(m *message, began int) {
+func (l *ledger) ended(m *message) {
 	m.gone = l.tick()
-	l.durable = max(l.durable, began)
 	if m.home.log != nil {
 		m.home.log.Deleted(m.key, time.Now())
 	}

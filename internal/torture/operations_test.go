@@ -181,8 +181,10 @@ func (w *world) delete() {
 		return
 	}
 	in := &queue.DeleteMessageBatchInput{Queue: queue.Ref{Name: p.name}}
-	for _, m := range held {
+	there := make([]bool, len(held)) // it must be there to be deleted
+	for i, m := range held {
 		in.Entries = append(in.Entries, queue.DeleteMessageBatchEntry{ID: m.key, Receipt: m.receipt})
+		there[i] = m.certain()
 		m.busy, m.leaving = true, true
 		if m.undone {
 			p.slack++
@@ -207,7 +209,10 @@ func (w *world) delete() {
 				w.violate(refused, m.key, "delete from %s with a good receipt handle: %+v", p.name, out.Failed)
 			case deleted && (inTime || alone && p.taken == taken && m.home.dead == nil):
 				w.counts.deletes++
-				w.ended(m, began)
+				w.ended(m)
+				if there[i] && !m.expired(0) { // else nothing may have changed, and nothing been synced
+					w.durable = max(w.durable, began)
+				}
 			}
 		}
 		w.succeeded(err, p.name, "delete")
@@ -284,7 +289,9 @@ func (w *world) change() {
 				w.violate(refused, f.EntryID, "change visibility in %s: %s", p.name, f.Message)
 			}
 		}
-		w.durable = max(w.durable, began)
+		if len(out.Successful) > 0 { // else nothing has changed, and nothing was synced
+			w.durable = max(w.durable, began)
+		}
 		for i, m := range held {
 			if m.receipt == in.Entries[i].Receipt && slices.Contains(out.Successful, m.key) {
 				m.earliest, m.settled, m.stamp = until[i], true, began

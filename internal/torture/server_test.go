@@ -25,6 +25,11 @@ type server struct {
 
 // open starts a server on fs. What the options must say for that is filled in.
 func open(fs vfs.FS, core queue.Options, opts pebblestore.Options) (*server, error) {
+	return openWith(fs, core, opts, func(s *pebblestore.Store) broker.Store { return s })
+}
+
+// openWith is open with something between the broker and its store.
+func openWith(fs vfs.FS, core queue.Options, opts pebblestore.Options, wrap func(*pebblestore.Store) broker.Store) (*server, error) {
 	s := &server{fatal: make(chan error, 1)}
 	opts.FS, opts.Fatal = fs, func(err error) { s.fatal <- err }
 	opts.MemTableBytes, opts.ScrubEvery = memTableBytes, -1
@@ -33,7 +38,7 @@ func open(fs vfs.FS, core queue.Options, opts pebblestore.Options) (*server, err
 		return nil, err
 	}
 	core.Account, core.Region, core.NoCoolDown = root.Account, "us-east-1", true
-	if s.Broker, err = broker.Open(s.store, broker.Options{Queue: core}); err != nil {
+	if s.Broker, err = broker.Open(wrap(s.store), broker.Options{Queue: core}); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
 	return s, nil

@@ -104,6 +104,15 @@ func report(t *testing.T, w *world, seed uint64) {
 	for _, v := range w.violations[:min(len(w.violations), 10)] {
 		fmt.Fprintf(&text, "\n\t%v", v)
 	}
+	about := []string{w.violations[0].Key}
+	if m := w.messages[about[0]]; m != nil {
+		fmt.Fprintf(&text, "\n\t%s is message %d of %s", m.key, m.seq, m.home.name)
+		about[0] = m.home.name
+		if m.home.dead != nil {
+			about = append(about, m.home.dead.name)
+		}
+	}
+	fmt.Fprintf(&text, "\nwhat the store was asked for:%s", w.trace.of(about...))
 	t.Errorf("seed %d, after %d power cuts and %d restarts, %d violations:%s\nrepeat: go test ./internal/torture "+
 		"-run TestPowerCuts -count=10 -torture.points=%d -torture.seed=%d",
 		seed, w.counts.cuts, w.counts.restarts, len(w.violations), text.String(), pointsPerRun, seed)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
 	"github.com/forebay-mq/forebay/internal/queue"
@@ -32,6 +33,8 @@ type world struct {
 	mem      *crashfs.FS
 	memory   queue.Options // how much of the queues is in memory
 	composed int
+	booted   int
+	trace    trace
 	fails    bool // the consumers of queues with a dead-letter queue delete nothing
 	stopping bool // the server is being stopped, and may refuse calls
 	flying   sync.WaitGroup
@@ -63,7 +66,12 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 // boot starts a server on what the disk holds.
 func (w *world) boot(mem *crashfs.FS) {
-	s, err := open(mem, w.memory, pebblestore.Options{})
+	w.booted++
+	s, err := openWith(mem, w.memory, pebblestore.Options{}, func(s *pebblestore.Store) broker.Store {
+		traced := &tracedStore{Store: s, trace: &w.trace, life: w.booted}
+		traced.found()
+		return traced
+	})
 	if err != nil {
 		w.t.Fatalf("after %d power cuts the service does not start: %v", w.counts.cuts, err)
 	}
@@ -192,6 +200,7 @@ func (w *world) cut() {
 	w.counts.cuts++
 	w.life++ // from now on no answer counts
 	crashed := w.mem.CrashClone(w.damage())
+	w.trace.add(0, "cut %d", w.counts.cuts)
 	w.unlocked(w.stop)
 	w.forget()
 	if w.rng.IntN(10) == 0 {
