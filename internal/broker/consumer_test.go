@@ -2,7 +2,9 @@ package broker
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,36 +98,43 @@ func TestAConsumerThatDeletesWhileItPollsMovesUp(t *testing.T) {
 	})
 }
 
-// TestABatchOfDeletesKeepsTheOrder has many consumers move up in one step.
+// TestABatchOfDeletesKeepsTheOrder has many consumers move up in one step, in many orders.
 func TestABatchOfDeletesKeepsTheOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const consumers = 10
-		r := newRig(t, Options{})
-		r.create("q", "VisibilityTimeout", "600")
-		in := &queue.DeleteMessageBatchInput{Queue: ref("q")}
-		var names, want []string
-		for i := range consumers {
-			r.send("q", "slow")
-			names = append(names, fmt.Sprint("c", i))
-			in.Entries = append(in.Entries, queue.DeleteMessageBatchEntry{ID: names[i], Receipt: r.receiveAs(names[i], 0)[0].Receipt})
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) { moveUpTogether(t, rand.New(rand.NewPCG(seed, 0))) })
+	}
+}
+
+func moveUpTogether(t *testing.T, rng *rand.Rand) {
+	r := newRig(t, Options{})
+	r.create("q", "VisibilityTimeout", "600")
+	in := &queue.DeleteMessageBatchInput{Queue: ref("q")}
+	var names, want []string
+	for i := range queue.BatchEntriesMax {
+		r.send("q", "slow")
+		names = append(names, fmt.Sprint("c", i))
+		in.Entries = append(in.Entries, queue.DeleteMessageBatchEntry{ID: names[i], Receipt: r.receiveAs(names[i], 0)[0].Receipt})
+	}
+	rng.Shuffle(len(in.Entries), func(i, j int) { in.Entries[i], in.Entries[j] = in.Entries[j], in.Entries[i] })
+	for i := range 20 {
+		names = append(names, fmt.Sprint("idle", i))
+	}
+	rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	served := r.wait(names...)
+	defer synctest.Wait()
+	defer r.Drain(errDraining)
+	if _, err := r.DeleteMessageBatch(t.Context(), owner0, in); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slices.Backward(in.Entries) { // the last to delete is the first to be served
+		want = append(want, e.ID)
+	}
+	for _, name := range want {
+		r.send("q", "x")
+		if got := <-served; !strings.HasSuffix(got, name) {
+			t.Fatalf("served %s, want %s of %v", got, name, want)
 		}
-		for i, j := range []int{3, 9, 1, 7, 0, 4, 8, 2, 6, 5} { // the last to delete is the first to be served
-			in.Entries[i], in.Entries[j] = in.Entries[j], in.Entries[i]
-		}
-		served := r.wait(names...)
-		if _, err := r.DeleteMessageBatch(t.Context(), owner0, in); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range slices.Backward(in.Entries) {
-			want = append(want, e.ID)
-		}
-		for _, name := range want {
-			r.send("q", "x")
-			if got := <-served; got[1:] != name {
-				t.Errorf("served %s, want %s of %v", got[1:], name, want)
-			}
-		}
-	})
+	}
 }
 
 func TestHoldingCountsConsumersOnce(t *testing.T) {
