@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +21,7 @@ import (
 type ExecOptions struct {
 	Command []string // program and arguments, with placeholders: {queue}, {queues}, {pool}, {worker}, {idle}
 	Folder  string   // to run in; empty: that of this process
+	Env     []string // NAME=VALUE, besides the variables of this process
 	Output  *os.File // what they print; nil: nowhere. A file, so that nobody has to wait for what a worker has left behind
 	Log     *slog.Logger
 }
@@ -109,7 +111,7 @@ func (d *Exec) start(o pool.Order, w pool.Spec) error {
 	}
 	cmd.SysProcAttr = ownGroup()
 	p := &process{cmd: cmd}
-	extra := []string(nil)
+	extra := slices.Clone(d.options.Env)
 	if socket, err := listenNotify(filepath.Join(d.folder, w.ID)); err == nil {
 		p.socket = socket
 		extra = append(extra, "NOTIFY_SOCKET="+socket.path)
