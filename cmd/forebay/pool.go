@@ -63,7 +63,7 @@ func (a *app) poolRunCommand() *cobra.Command {
 	a.targetFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "address to answer on, host:port (default "+poolListen+")")
-	flags.StringVar(&f.state, "state", "", "folder for decisions and estimates (default: pools in the data folder)")
+	flags.StringVar(&f.state, "state", "", "folder for decisions and estimates (default: forebay-pools)")
 	flags.StringVar(&f.name, "name", "", "name of the pool (default: that of its queue)")
 	for _, k := range config.PoolKeys() {
 		if k.FileOnly {
@@ -170,7 +170,7 @@ func wrongPool(file *config.PoolFile, p config.Pool, err error) error {
 // runPools runs controllers until a signal ends them.
 func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 	log := telemetry.NewLogger(a.errs, telemetry.LogOptions{Format: "auto", Level: logLevel("info"), Terminal: terminal(a.errs)})
-	state, err := poolState(a.target, file.State)
+	state, err := poolState(file.State)
 	if err != nil {
 		return err
 	}
@@ -227,8 +227,8 @@ func stateFlag(state string) string {
 }
 
 // poolState is the state folder of a controller, made if it is missing.
-func poolState(t target, given string) (string, error) {
-	folder, err := poolFolder(t, given)
+func poolState(given string) (string, error) {
+	folder, err := poolFolder(given)
 	if err != nil {
 		return "", err
 	}
@@ -239,10 +239,6 @@ func poolState(t target, given string) (string, error) {
 }
 
 // poolFolder is where a controller on this machine keeps its state, whether or not there is one.
-func poolFolder(t target, given string) (string, error) {
-	if given != "" {
-		return filepath.Abs(given)
-	}
-	data, err := t.folder()
-	return filepath.Join(data, "pools"), err
+func poolFolder(given string) (string, error) {
+	return filepath.Abs(cmp.Or(given, "forebay-pools"))
 }

@@ -38,7 +38,7 @@ func (a *app) poolsCommand() *cobra.Command {
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&f.endpoint, "controller", "", "URL of the controller (also FOREBAY_CONTROLLER; default: the one on this machine)")
-	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: pools in the data folder)")
+	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: forebay-pools)")
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List pools", Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.listPools(cmd, f) }},
@@ -53,13 +53,13 @@ func (a *app) poolsCommand() *cobra.Command {
 }
 
 // controller finds the URL of the controller.
-func (f *controllerFlags) controller(t target) (string, error) {
+func (f *controllerFlags) controller() (string, error) {
 	endpoint := f.endpoint
 	if endpoint == "" && f.state == "" {
 		endpoint = os.Getenv("FOREBAY_CONTROLLER")
 	}
 	if endpoint == "" {
-		folder, err := poolFolder(t, f.state)
+		folder, err := poolFolder(f.state)
 		if err != nil {
 			return "", err
 		}
@@ -82,8 +82,8 @@ func noController(where string) error {
 }
 
 // ask calls the controller. The path begins behind /forebay/v1/pools.
-func (f *controllerFlags) ask(ctx context.Context, t target, method, path string, body, into any) error {
-	endpoint, err := f.controller(t)
+func (f *controllerFlags) ask(ctx context.Context, method, path string, body, into any) error {
+	endpoint, err := f.controller()
 	if err != nil {
 		return err
 	}
@@ -125,11 +125,11 @@ func (f *controllerFlags) ask(ctx context.Context, t target, method, path string
 }
 
 // named calls the controller about one pool; where there is none of that name, it says which was probably meant.
-func (f *controllerFlags) named(ctx context.Context, t target, method, name, path string, body, into any) error {
-	err := f.ask(ctx, t, method, "/"+url.PathEscape(name)+path, body, into)
+func (f *controllerFlags) named(ctx context.Context, method, name, path string, body, into any) error {
+	err := f.ask(ctx, method, "/"+url.PathEscape(name)+path, body, into)
 	if bad, ok := errors.AsType[*failure](err); ok && bad.code == exitNotFound {
 		var all []pool.Status
-		if f.ask(ctx, t, http.MethodGet, "", nil, &all) == nil {
+		if f.ask(ctx, http.MethodGet, "", nil, &all) == nil {
 			names := make([]string, len(all))
 			for i, s := range all {
 				names[i] = s.Name
@@ -147,7 +147,7 @@ func (a *app) listPools(cmd *cobra.Command, f *controllerFlags) error {
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	var all []pool.Status
-	if err := f.ask(ctx, a.target, http.MethodGet, "", nil, &all); err != nil {
+	if err := f.ask(ctx, http.MethodGet, "", nil, &all); err != nil {
 		return err
 	}
 	found := listing{columns: []string{"POOL", "DESIRED", "UP", "STARTING", "STOPPING", "VISIBLE", "IN FLIGHT", "OLDEST", "OBJECTIVE", "STATE"}}
@@ -164,6 +164,13 @@ func oldestText(s pool.Status) string {
 		return "-"
 	}
 	return secondsText(*s.Queue.Oldest)
+}
+
+func estimateText(s float64) string {
+	if s == 0 {
+		return "unknown time"
+	}
+	return secondsText(s)
 }
 
 func secondsText(s float64) string {
@@ -193,7 +200,7 @@ func (a *app) showPool(cmd *cobra.Command, f *controllerFlags, name string) erro
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	var s pool.Status
-	if err := f.named(ctx, a.target, http.MethodGet, name, "", nil, &s); err != nil {
+	if err := f.named(ctx, http.MethodGet, name, "", nil, &s); err != nil {
 		return err
 	}
 	return a.printPool(s)
@@ -217,7 +224,7 @@ func (a *app) printPool(s pool.Status) error {
 	}
 	add("queues", "%s", strings.Join(s.Queues, ", "))
 	add("messages", "%d visible, %d in flight, %d delayed; the oldest waits %s", s.Queue.Visible, s.Queue.InFlight, s.Queue.Delayed, oldestText(s))
-	add("estimates", "%s a message, %s to boot", secondsText(s.Estimates.Service), secondsText(s.Estimates.Boot))
+	add("estimates", "%s a message, %s to boot", estimateText(s.Estimates.Service), estimateText(s.Estimates.Boot))
 	add("settings", "policy %s, min %d, max %d, slots %d, budget %g at %g a worker", s.Settings.Policy, s.Settings.Min, s.Settings.Max,
 		s.Settings.Slots, s.Settings.Budget, s.Settings.Price)
 	add("so far", "%d started, %d ended, %d starts that came to nothing, %s of workers", s.Totals.Started, s.Totals.Ended, s.Totals.FailedStarts,
@@ -252,7 +259,7 @@ func (a *app) changePool(cmd *cobra.Command, f *controllerFlags, name string, ch
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	var s pool.Status
-	if err := f.named(ctx, a.target, http.MethodPost, name, "", change, &s); err != nil {
+	if err := f.named(ctx, http.MethodPost, name, "", change, &s); err != nil {
 		return err
 	}
 	return a.printPool(s)
@@ -325,9 +332,9 @@ func (a *app) why(cmd *cobra.Command, f *controllerFlags, name string, last int)
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	var all []pool.Decision
-	err := f.named(ctx, a.target, http.MethodGet, name, "/decisions?last="+strconv.Itoa(last), nil, &all)
+	err := f.named(ctx, http.MethodGet, name, "/decisions?last="+strconv.Itoa(last), nil, &all)
 	if bad, ok := errors.AsType[*failure](err); ok && bad.code == exitUnreachable && f.endpoint == "" {
-		folder, folderErr := poolFolder(a.target, f.state)
+		folder, folderErr := poolFolder(f.state)
 		if folderErr != nil {
 			return folderErr
 		}
