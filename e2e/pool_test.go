@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 var (
@@ -55,7 +56,9 @@ func poolWorker(ctx context.Context, waits string) error {
 		return err
 	}
 	defer out.Close()
-	client := sqs.NewFromConfig(cfg)
+	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { // Forebay wakes the most recently busy of those that have a name
+		o.APIOptions = append(o.APIOptions, smithyhttp.AddHeaderValue("X-Forebay-Consumer", os.Getenv("FOREBAY_POOL_WORKER")))
+	})
 	url := aws.String(os.Getenv("FOREBAY_POOL_QUEUES"))
 	ready, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
 	if err != nil {
@@ -115,26 +118,7 @@ func TestAPoolLivesAsItIsSimulated(t *testing.T) {
 
 	folder := t.TempDir()
 	waits := filepath.Join(folder, "waits")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(folder, "pools.toml")
-	text := fmt.Sprintf("[pools.work]\nqueue = \"work\"\nwait = %q\nboot = %q\nservice = %q\nevery = %q\npolicy = \"slack:idle=%s\"\nmax = 400\ncommand = [%q]\n",
-		simWait/faster, simBoot/faster, simService/faster, 5*time.Second/faster, simIdle/faster, self)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	control := exec.Command(binary, "pool", "run", file, "--listen", "127.0.0.1:0", "--state", folder)
-	control.Env = append(environment(), "FOREBAY_DATA="+p.folder, "FOREBAY_ENDPOINT=http://"+p.address, workerWaits+"="+waits)
-	control.Stdout, control.Stderr = &p.output, &p.output
-	if err := control.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- control.Wait() }()
-	defer control.Process.Kill()
-	waitFor(t, "the controller decides", func() bool { _, err := os.Stat(filepath.Join(folder, "work.decisions.jsonl")); return err == nil })
+	control, ended := controller(t, p, folder, waits)
 
 	began := time.Now()
 	firstSend := time.Time{}
@@ -193,6 +177,32 @@ func TestAPoolLivesAsItIsSimulated(t *testing.T) {
 	}
 }
 
+// controller runs the pool of the test, and returns its process and how that ends.
+func controller(t *testing.T, p *process, folder, waits string) (*exec.Cmd, <-chan error) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "pools.toml")
+	text := fmt.Sprintf("[pools.work]\nqueue = \"work\"\nwait = %q\nboot = %q\nservice = %q\nevery = %q\npolicy = \"slack:idle=%s\"\nmax = 400\ncommand = [%q]\n",
+		simWait/faster, simBoot/faster, simService/faster, 5*time.Second/faster, simIdle/faster, self)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	control := exec.Command(binary, "pool", "run", file, "--listen", "127.0.0.1:0", "--state", folder)
+	control.Env = append(environment(), "FOREBAY_DATA="+p.folder, "FOREBAY_ENDPOINT=http://"+p.address, workerWaits+"="+waits)
+	control.Stdout, control.Stderr = &p.output, &p.output
+	if err := control.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- control.Wait() }()
+	t.Cleanup(func() { _ = control.Process.Kill() })
+	waitFor(t, "the controller decides", func() bool { _, err := os.Stat(filepath.Join(folder, "work.decisions.jsonl")); return err == nil })
+	return control, ended
+}
+
 // simulatedFigures are what the simulation says, in the time of the pool.
 type simulatedFigures struct{ seconds, p95 float64 }
 
@@ -213,7 +223,7 @@ func simulatedPool(t *testing.T, p *process, at, service []time.Duration) simula
 		WaitP95     float64 `json:"waitP95"`
 	}
 	text := p.forebay("sim", "--trace", file, "--policy", "slack:idle="+simIdle.String(), "--service", simService.String(),
-		"--boot", simBoot.String(), "--wait", simWait.String(), "--wake-fifo", "--seeds", "5", "-o", "json")
+		"--boot", simBoot.String(), "--wait", simWait.String(), "--seeds", "5", "-o", "json")
 	if err := json.Unmarshal([]byte(text), &rows); err != nil || len(rows) != 1 {
 		t.Fatalf("forebay sim printed %s: %v", text, err)
 	}

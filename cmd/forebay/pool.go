@@ -72,9 +72,7 @@ func (a *app) poolRunCommand() *cobra.Command {
 		f.given[k.Key] = &settingFlag{kind: "string"}
 		flags.Var(f.given[k.Key], k.Flag(), k.Usage)
 	}
-	for _, key := range []string{"standby", "commands"} {
-		flags.Lookup(key).NoOptDefVal = "true"
-	}
+	flags.Lookup("standby").NoOptDefVal = "true"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		set, err := f.load(cmd, args)
 		if err != nil {

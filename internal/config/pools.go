@@ -40,7 +40,6 @@ type Pool struct {
 
 	Standby  bool          // several controllers, of which one leads
 	Lease    time.Duration // how long a leader that has gone is waited for
-	Commands bool          // each worker gets a command queue of its own
 
 	keys map[string]key // where each was given
 }
@@ -97,7 +96,6 @@ var poolKeys = []PoolKey{
 	word("group_endpoint", "URL of the Auto Scaling API, when it is not Amazon's (capacity)", func(p *Pool) *string { return &p.Endpoint }),
 	truth("standby", "several controllers run this pool: one leads, the others stand by", func(p *Pool) *bool { return &p.Standby }),
 	span("lease", "how long a leader that has gone is waited for", func(p *Pool) *time.Duration { return &p.Lease }),
-	truth("commands", "give each worker a command queue of its own", func(p *Pool) *bool { return &p.Commands }),
 }
 
 // plain refuses a list where one value is wanted.
