@@ -156,7 +156,7 @@ func TestAPoolLivesAsItIsSimulated(t *testing.T) {
 
 	slices.Sort(got)
 	p95 := got[len(got)*95/100]
-	order := firstOrder(t, p, folder).Sub(firstSend)
+	order := firstOrder(t, folder).Sub(firstSend)
 	t.Logf("%d messages, %d workers started; worker-seconds %.1f, simulated %.1f (%+.0f %%); p95 wait %.2fs of at most %s, simulated %.2fs; first order %v after the send",
 		len(at), status.Totals.Started, status.Totals.WorkerSeconds, simulated.seconds, 100*(status.Totals.WorkerSeconds/simulated.seconds-1),
 		p95, simWait/faster, simulated.p95, order.Round(time.Millisecond))
@@ -230,17 +230,21 @@ func simulatedPool(t *testing.T, p *process, at, service []time.Duration) simula
 	return simulatedFigures{rows[0].WorkerHours * 3600 / faster, rows[0].WaitP95 / faster}
 }
 
-// firstOrder is when the pool decided to start its first worker.
-func firstOrder(t *testing.T, p *process, folder string) time.Time {
+// firstOrder is when the pool decided to start its first worker: its journal has all decisions.
+func firstOrder(t *testing.T, folder string) time.Time {
 	t.Helper()
-	var all []struct {
-		Time  time.Time `json:"time"`
-		Start int       `json:"start"`
-	}
-	if err := json.Unmarshal([]byte(p.forebay("pools", "why", "work", "--state", folder, "--last", "1000", "-o", "json")), &all); err != nil {
+	text, err := os.ReadFile(filepath.Join(folder, "work.decisions.jsonl"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range all {
+	for line := range strings.Lines(string(text)) {
+		var d struct {
+			Time  time.Time `json:"time"`
+			Start int       `json:"start"`
+		}
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			t.Fatal(err)
+		}
 		if d.Start > 0 {
 			return d.Time
 		}

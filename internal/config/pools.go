@@ -38,8 +38,8 @@ type Pool struct {
 	URL, CountURL, TokenEnv             string
 	Group, Region, Endpoint             string
 
-	Standby  bool          // several controllers, of which one leads
-	Lease    time.Duration // how long a leader that has gone is waited for
+	Standby bool          // several controllers, of which one leads
+	Lease   time.Duration // how long a leader that has gone is waited for
 
 	keys map[string]key // where each was given
 }
