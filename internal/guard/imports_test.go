@@ -36,6 +36,13 @@ var rules = []rule{
 		why: "a policy is handed what can be observed and answers with a decision, live and simulated alike"},
 	{pkg: "internal/pool/sim", imports: []string{"internal/pool/policy"},
 		why: "it plays policies on a virtual clock; it knows no server and no queue but its own"},
+	{pkg: "internal/pool", imports: []string{"internal/pool/policy"},
+		modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/prometheus/client_golang"},
+		why:     "a pool is a customer: it observes queues through the public API, and declares the driver it needs"},
+	{pkg: "internal/pool/lease", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		why: "one leader among several controllers, on any server with FIFO queues"},
+	{pkg: "internal/pool/driver", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why: "ways to start workers; they know what an order is and nothing of queues"},
 
 	{pkg: "internal/broker", imports: []string{"internal/queue"},
 		why: "the broker declares the Store it needs, so it knows no engine, no protocol and no client"},
