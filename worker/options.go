@@ -104,7 +104,8 @@ type Settings struct {
 	// [DefaultGrace]; negative is no grace at all.
 	Grace time.Duration
 
-	// IdleTime ends the worker by itself when no message has come for so long and none is in work. Zero is never.
+	// IdleTime ends the worker by itself when no message has come for so long and none is in work. A receive that was begun
+	// before is waited for, so it may take up to twice as long, or 20 s longer. Zero is never.
 	IdleTime time.Duration
 }
 

@@ -29,11 +29,15 @@ func (l *loop) poll(now time.Time) {
 		return
 	}
 	wait := waitMax
-	if left := l.busyUntil.Add(l.IdleTime).Sub(now); l.idle() {
+	if l.IdleTime > 0 {
+		wait = min(wait, l.IdleTime) // it is not interrupted, so that no message is lost on its way
+	}
+	if l.idle() {
+		left := l.busyUntil.Add(l.IdleTime).Sub(now)
 		if left <= 0 {
 			return // it is about to end; a message that came now would have to be given back
 		}
-		wait = min(waitMax, left)
+		wait = min(wait, left)
 	}
 	places := l.Concurrency + l.Prefetch
 	for l.polls < min((places+batchMax-1)/batchMax, pollsMax) {

@@ -135,6 +135,7 @@ func (r *Runner) end(k *keeperProcess) {
 
 func startKeeper(args []string) (*keeperProcess, error) {
 	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Args[0] = os.Args[0] // a binary with several names is started under the one it has
 	cmd.Stderr = os.Stderr
 	keepAway(cmd)
 	in, err := cmd.StdinPipe()
