@@ -59,7 +59,7 @@ func TestDrainFinishesWhatFitsAndGivesBackTheRest(t *testing.T) {
 }
 
 func TestAWorkerEndsThoughAHandlerDoesNot(t *testing.T) {
-	play(t, Options{Handler: func(context.Context, *Message) error { time.Sleep(24 * time.Hour); return nil }, Settings: Settings{Grace: -1}}, func(r *rig) {
+	play(t, Options{Handler: func(context.Context, *Message) error { take(24 * time.Hour); return nil }, Settings: Settings{Grace: -1}}, func(r *rig) {
 		r.send("q", "1")
 		nap(time.Second)
 		r.stop()
@@ -93,7 +93,7 @@ func TestFIFOGroupsKeepTheirOrder(t *testing.T) {
 			t.Errorf("two of group %s run at once", m.Group())
 		}
 		busy[m.Group()] = true
-		time.Sleep(time.Second)
+		take(time.Second)
 		busy[m.Group()] = false
 		order = append(order, m.Group()+":"+*m.Body)
 		if *m.Body == "2" && m.Receives() < 3 {
@@ -131,7 +131,7 @@ func TestCommands(t *testing.T) {
 	running := 0
 	handler := func(context.Context, *Message) error {
 		running++
-		time.Sleep(time.Minute)
+		take(time.Minute)
 		running--
 		return nil
 	}

@@ -238,4 +238,7 @@ func nap(d time.Duration) {
 	synctest.Wait()
 }
 
+// take lets a handler take so long.
+func take(d time.Duration) { time.Sleep(d) }
+
 var errOnPurpose = errors.New("on purpose")
