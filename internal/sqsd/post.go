@@ -90,6 +90,8 @@ func (p *Poster) Close() { p.client.CloseIdleConnections() }
 // Handle posts a message. It returns nil for an answer of 200, [worker.Later] for 429 and 503 that say when to come back,
 // and otherwise a failure that comes back after the error timeout.
 func (p *Poster) Handle(ctx context.Context, m *worker.Message) error {
+	ctx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
 	request, err := p.request(ctx, m)
 	if err != nil {
 		return worker.Retry(p.ErrorTimeout, err)
@@ -99,6 +101,7 @@ func (p *Poster) Handle(ctx context.Context, m *worker.Message) error {
 		return worker.Retry(p.ErrorTimeout, err)
 	}
 	defer response.Body.Close()
+	defer time.AfterFunc(p.Inactivity, hangUp).Stop() // for one whose answer has no end
 	_, _ = io.CopyN(io.Discard, response.Body, answerBytesMax) // what is answered beside the status is not for us
 	switch response.StatusCode {
 	case http.StatusOK:

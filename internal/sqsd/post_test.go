@@ -158,6 +158,20 @@ func TestAnApplicationThatDoesNotAnswerIsAFailure(t *testing.T) {
 	}
 }
 
+func TestAnAnswerWithoutAnEndIsStillAnAnswer(t *testing.T) {
+	quiet := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(200)
+		_ = http.NewResponseController(w).Flush()
+		<-quiet
+	}))
+	defer server.Close()
+	defer close(quiet)
+	if err := poster(t, Options{URL: server.URL, Inactivity: 100 * time.Millisecond}).Handle(t.Context(), message(nil)); err != nil {
+		t.Errorf("the outcome is %v, want done: it answered 200", err)
+	}
+}
+
 func TestPeriodicTasksGoToTheirPathAndNowhereElse(t *testing.T) {
 	for path, want := range map[string]string{
 		"/nightly": "/nightly", "nightly": "/nightly", "/a?b=1": "/a?b=1",
