@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -86,14 +88,19 @@ func TestAWorkerEndsThoughItsServerIsAway(t *testing.T) {
 }
 
 func TestFIFOGroupsKeepTheirOrder(t *testing.T) {
+	var mu sync.Mutex
 	var order []string
 	busy := make(map[string]bool)
 	handler := func(_ context.Context, m *Message) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if busy[m.Group()] {
 			t.Errorf("two of group %s run at once", m.Group())
 		}
 		busy[m.Group()] = true
+		mu.Unlock()
 		take(time.Second)
+		mu.Lock()
 		busy[m.Group()] = false
 		order = append(order, m.Group()+":"+*m.Body)
 		if *m.Body == "2" && m.Receives() < 3 {
@@ -128,23 +135,23 @@ func TestFIFOGroupsKeepTheirOrder(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	running := 0
+	var running atomic.Int32
 	handler := func(context.Context, *Message) error {
-		running++
+		running.Add(1)
 		take(time.Minute)
-		running--
+		running.Add(-1)
 		return nil
 	}
 	play(t, Options{Handler: handler, CommandsURL: "c"}, func(r *rig) {
 		for i := range 20 {
 			r.send("q", fmt.Sprint(i))
 		}
-		step := func(command string, want int) {
+		step := func(command string, want int32) {
 			t.Helper()
 			r.send("c", command)
 			nap(61 * time.Second)
-			if running != want {
-				t.Errorf("after %s %d handlers run, want %d", command, running, want)
+			if n := running.Load(); n != want {
+				t.Errorf("after %s %d handlers run, want %d", command, n, want)
 			}
 		}
 		step(`{"command":"settings","settings":{"concurrency":3}}`, 3)
