@@ -8,9 +8,10 @@ BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
+WORK      ?= 10000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
-CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/...
+CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker
 
 # The packages whose tests cut the power.
 TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
@@ -66,6 +67,10 @@ cover: ## measure what the tests reach, all packages together
 .PHONY: e2e
 e2e: ## test the built binary: the whole API, restarts, kill -9, a counted load
 	$(GO) test -count=1 -v ./e2e
+
+.PHONY: e2e-work
+e2e-work: ## put WORK (10,000) messages through `forebay work`, with handlers killed, stopped and starved
+	$(GO) test -count=1 -timeout 60m -v -run '^TestWork' ./e2e -work.messages=$(WORK)
 
 .PHONY: interop
 interop: ## install real clients into a scratch folder and run each against the server (needs the internet)

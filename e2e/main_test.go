@@ -16,6 +16,7 @@ var (
 	endpoint     = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
 	killRounds   = flag.Int("kill.rounds", 3, "how often the server is killed under load")
 	loadMessages = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
+	workMessages = flag.Int("work.messages", 300, "how many messages go through forebay work")
 )
 
 // binary is the program under test, built once by TestMain.

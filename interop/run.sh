@@ -93,6 +93,13 @@ run_java() {
 run_celery() { venv celery 'celery[sqs]' && "$scratch/celery/bin/python" "$interop/celery/smoke.py"; }
 run_go() { go test -count=1 -v -run '^TestTour$' ./e2e -endpoint "$AWS_ENDPOINT_URL_SQS" | "$interop/go.awk"; }
 
+run_elasticmq() {
+  cp -r "$interop/elasticmq" "$scratch/elasticmq"
+  mvn -f "$scratch/elasticmq" --quiet --batch-mode dependency:copy-dependencies -DoutputDirectory="$scratch/elasticmq/jars"
+  [ -x "$scratch/forebay" ] || go build -o "$scratch/forebay" ./cmd/forebay
+  "$scratch/elasticmq/work.sh" "$scratch/forebay" "$scratch/elasticmq/jars"
+}
+
 # client NAME FUNCTION runs one client in a shell of its own and adds its row to the table. A smoke prints
 # "version ...", "protocol ..." and a line "ok ..." or "FAILED ..." for each step.
 client() {
@@ -120,7 +127,7 @@ unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL
 export interop scratch
 export -f venv javascript readme
 clients=("$@")
-[ $# -gt 0 ] || clients=(boto3 boto3_query aws_cli_1 aws_cli_debian javascript sqs_consumer java celery go)
+[ $# -gt 0 ] || clients=(boto3 boto3_query aws_cli_1 aws_cli_debian javascript sqs_consumer java celery go elasticmq)
 for name in "${clients[@]}"; do
   declare -F "run_$name" >/dev/null || { echo "no client named $name" >&2; exit 2; }
   export -f "run_$name"

@@ -72,9 +72,10 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks")
 	root.AddCommand(
 		a.serveCommand(), a.envCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
-		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(),
+		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(), a.workCommand(),
 		a.queuesCommand(), a.keysCommand(), a.benchCommand(), a.simCommand(), a.poolCommand(), a.poolsCommand(),
 		a.backupCommand(), a.restoreCommand(), a.configCommand(), a.versionCommand(), exitCodesTopic(),
+		a.keeperCommand(),
 	)
 	return root
 }

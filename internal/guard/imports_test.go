@@ -44,6 +44,14 @@ var rules = []rule{
 	{pkg: "internal/pool/driver", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
 		why: "ways to start workers; they know what an order is and nothing of queues"},
 
+	{pkg: "worker", modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		why: "it is for programs outside: a customer of any server that speaks the API, and it links nothing of this one"},
+	{pkg: "internal/child", modules: []string{"golang.org/x/sys"},
+		why: "it runs commands so that nothing of them stays behind, whatever they are for"},
+	{pkg: "internal/sqsd", imports: []string{"worker"},
+		modules: []string{"github.com/aws/aws-sdk-go-v2", "go.yaml.in/yaml/v3"},
+		why:     "it is a handler of a worker, and a customer that sends periodic tasks"},
+
 	{pkg: "internal/broker", imports: []string{"internal/queue"},
 		why: "the broker declares the Store it needs, so it knows no engine, no protocol and no client"},
 	{pkg: "internal/broker/storetest", imports: []string{"internal/broker", "internal/queue"},
@@ -83,7 +91,7 @@ var rules = []rule{
 		why: "it is tests of broker and store together, and a sentence that says so"},
 	{pkg: "internal/bench", modules: []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys"},
 		why: "a load generator is a client: it loads any server that speaks the API, and knows none from the inside"},
-	{pkg: "cmd/forebay", imports: []string{"internal/..."},
+	{pkg: "cmd/forebay", imports: []string{"internal/...", "worker"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 			"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/pelletier/go-toml/v2",
 			"github.com/prometheus/client_golang", "golang.org/x/sys", "golang.org/x/term"},
