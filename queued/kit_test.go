@@ -180,3 +180,7 @@ func get(ctx context.Context, c *http.Client, path string) string {
 }
 
 const aWhile = time.Second
+
+func receiveFrom(url string) *sqs.ReceiveMessageInput {
+	return &sqs.ReceiveMessageInput{QueueUrl: &url}
+}
