@@ -184,3 +184,6 @@ const aWhile = time.Second
 func receiveFrom(url string) *sqs.ReceiveMessageInput {
 	return &sqs.ReceiveMessageInput{QueueUrl: &url}
 }
+
+// pass lets virtual time pass.
+func (w *world) pass(d time.Duration) { time.Sleep(d) }

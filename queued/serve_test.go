@@ -63,55 +63,64 @@ func TestARequestMadeByHandIsAnswered(t *testing.T) {
 	})
 }
 
-// TestWhatIsNotServedHasAnOutcome sends one message each and looks at the reply, or at what is left in the queue.
+// signed is the attribute with a signature of body.
+func signed(body string) map[string]string {
+	return map[string]string{queued.AttributeSignature: keyring.Sign(queued.KindRequest, body, time.Now())}
+}
+
+// keys asks for signatures.
+func keys(o *queued.Options) { o.Keys = keyring }
+
+// rules sets the rules of a server.
+func rules(r queued.Rules) func(*queued.Options) { return func(o *queued.Options) { o.Rules = r } }
+
+// messages are one message each, with what becomes of it.
+var messages = []struct {
+	name       string
+	body       string
+	attributes func(body string) map[string]string
+	option     func(*queued.Options)
+	want       string // the reply, or what is left in the queue
+}{
+	{name: "garbage", body: "hello", want: "1 hidden"},
+	{name: "another version", body: asked(map[string]any{"forebay": "queued-http/9"}), want: "1 hidden"},
+	{name: "an unknown need", body: asked(map[string]any{"needs": []string{"x"}}), want: "1 hidden"},
+	{name: "a reply", body: `{"forebay":"queued-http/1","re":"1","status":200,"last":true}`, want: "1 hidden"},
+	{name: "a bad path", body: asked(map[string]any{"url": "/../etc"}), want: "400 bad-request"},
+	{name: "conflicting lengths", body: asked(map[string]any{"headers": pairs{{"Content-Length", "5"}}}), want: "400 bad-request"},
+	{name: "a smuggled header", body: asked(map[string]any{"headers": pairs{{"X", "a\r\nY: b"}}}), want: "400 bad-request"},
+	{name: "a bad path and no address", body: asked(map[string]any{"url": "/../etc", "reply_to": nil}), want: "1 hidden"},
+	{name: "replies to a stranger's queue", body: asked(map[string]any{"reply_to": "orders"}), want: "1 hidden"},
+	{name: "replies to a stranger's queue by URL", body: asked(map[string]any{"reply_to": "http://evil/forebay-replies-x/orders"}), want: "1 hidden"},
+	{name: "a deadline that has passed", body: asked(map[string]any{"deadline": "2000-01-01T00:00:00Z"}), want: "504 deadline"},
+	{name: "a deadline that has passed, and no address", body: asked(map[string]any{"deadline": "2000-01-01T00:00:00Z", "reply_to": nil}), want: "gone"},
+	{name: "no signature", body: asked(nil), option: keys, want: "403 unsigned"},
+	{name: "a signature", body: asked(nil), attributes: signed, option: keys, want: `200 "served"`},
+	{name: "a forged signature", body: asked(nil), option: keys, want: "403 unsigned",
+		attributes: func(string) map[string]string { return signed("another body") }},
+	{name: "a bad request without signature", body: asked(map[string]any{"url": "x"}), option: keys, want: "403 unsigned"},
+	{name: "no signature, given back", body: asked(nil), want: "1 hidden",
+		option: func(o *queued.Options) { o.Keys, o.Refused = keyring, queued.GiveBack }},
+	{name: "another method", body: asked(nil), option: rules(queued.Rules{Methods: []string{"POST"}}), want: "403 refused"},
+	{name: "this method", body: asked(nil), option: rules(queued.Rules{Methods: []string{"GET"}}), want: `200 "served"`},
+	{name: "another path", body: asked(map[string]any{"url": "/apix"}), option: rules(queued.Rules{Paths: []string{"/api"}}), want: "403 refused"},
+	{name: "this path", body: asked(map[string]any{"url": "/api/x?y"}), option: rules(queued.Rules{Paths: []string{"/b", "/api"}}), want: `200 "served"`},
+	{name: "another host", body: asked(map[string]any{"host": "b.example:80"}), option: rules(queued.Rules{Hosts: []string{"a.example"}}), want: "403 refused"},
+	{name: "this host", body: asked(map[string]any{"host": "A.example:80"}), option: rules(queued.Rules{Hosts: []string{"a.example"}}), want: `200 "served"`},
+	{name: "no header", body: asked(nil), option: rules(queued.Rules{Header: http.Header{"X-Team": {"a"}}}), want: "403 refused"},
+	{name: "another header", body: asked(map[string]any{"headers": pairs{{"x-team", "b"}}}), option: rules(queued.Rules{Header: http.Header{"X-Team": {"a"}}}), want: "403 refused"},
+	{name: "this header", body: asked(map[string]any{"headers": pairs{{"x-team", "a"}}}), option: rules(queued.Rules{Header: http.Header{"X-Team": {"a"}}}), want: `200 "served"`},
+	{name: "a large body", body: asked(map[string]any{"body": "12345"}), option: rules(queued.Rules{BodyBytesMax: 4}), want: "413 too-large"},
+	{name: "another token", body: asked(map[string]any{"token": "b.1"}), option: rules(queued.Rules{TokenPrefix: "a."}), want: "403 refused"},
+	{name: "a refusal given back", body: asked(nil), want: "1 hidden", option: func(o *queued.Options) {
+		o.Rules.Methods, o.Refused = []string{"POST"}, queued.GiveBack
+	}},
+	{name: "a refusal that nobody waits for", body: asked(map[string]any{"reply_to": nil}), option: rules(queued.Rules{Methods: []string{"POST"}}), want: "1 hidden"},
+}
+
+// TestWhatIsNotServedHasAnOutcome sends each message and looks at the reply, or at what is left in the queue.
 func TestWhatIsNotServedHasAnOutcome(t *testing.T) {
-	signed := func(body string) map[string]string {
-		return map[string]string{queued.AttributeSignature: keyring.Sign(queued.KindRequest, body, time.Now())}
-	}
-	keys := func(o *queued.Options) { o.Keys = keyring }
-	rules := func(r queued.Rules) func(*queued.Options) { return func(o *queued.Options) { o.Rules = r } }
-	for _, c := range []struct {
-		name       string
-		body       string
-		attributes func(body string) map[string]string
-		option     func(*queued.Options)
-		want       string // the reply, or what is left in the queue
-	}{
-		{name: "garbage", body: "hello", want: "1 hidden"},
-		{name: "another version", body: asked(map[string]any{"forebay": "queued-http/9"}), want: "1 hidden"},
-		{name: "an unknown need", body: asked(map[string]any{"needs": []string{"x"}}), want: "1 hidden"},
-		{name: "a reply", body: `{"forebay":"queued-http/1","re":"1","status":200,"last":true}`, want: "1 hidden"},
-		{name: "a bad path", body: asked(map[string]any{"url": "/../etc"}), want: "400 bad-request"},
-		{name: "conflicting lengths", body: asked(map[string]any{"headers": pairs{{"Content-Length", "5"}}}), want: "400 bad-request"},
-		{name: "a smuggled header", body: asked(map[string]any{"headers": pairs{{"X", "a\r\nY: b"}}}), want: "400 bad-request"},
-		{name: "a bad path and no address", body: asked(map[string]any{"url": "/../etc", "reply_to": nil}), want: "1 hidden"},
-		{name: "replies to a stranger's queue", body: asked(map[string]any{"reply_to": "orders"}), want: "1 hidden"},
-		{name: "replies to a stranger's queue by URL", body: asked(map[string]any{"reply_to": "http://evil/forebay-replies-x/orders"}), want: "1 hidden"},
-		{name: "a deadline that has passed", body: asked(map[string]any{"deadline": "2000-01-01T00:00:00Z"}), want: "504 deadline"},
-		{name: "a deadline that has passed, and no address", body: asked(map[string]any{"deadline": "2000-01-01T00:00:00Z", "reply_to": nil}), want: "gone"},
-		{name: "no signature", body: asked(nil), option: keys, want: "403 unsigned"},
-		{name: "a signature", body: asked(nil), attributes: signed, option: keys, want: `200 "served"`},
-		{name: "a forged signature", body: asked(nil), option: keys, want: "403 unsigned",
-			attributes: func(string) map[string]string { return signed("another body") }},
-		{name: "a bad request without signature", body: asked(map[string]any{"url": "x"}), option: keys, want: "403 unsigned"},
-		{name: "no signature, given back", body: asked(nil), want: "1 hidden",
-			option: func(o *queued.Options) { o.Keys, o.Refused = keyring, queued.GiveBack }},
-		{name: "another method", body: asked(nil), option: rules(queued.Rules{Methods: []string{"POST"}}), want: "403 refused"},
-		{name: "this method", body: asked(nil), option: rules(queued.Rules{Methods: []string{"GET"}}), want: `200 "served"`},
-		{name: "another path", body: asked(map[string]any{"url": "/apix"}), option: rules(queued.Rules{Paths: []string{"/api"}}), want: "403 refused"},
-		{name: "this path", body: asked(map[string]any{"url": "/api/x?y"}), option: rules(queued.Rules{Paths: []string{"/b", "/api"}}), want: `200 "served"`},
-		{name: "another host", body: asked(map[string]any{"host": "b.example:80"}), option: rules(queued.Rules{Hosts: []string{"a.example"}}), want: "403 refused"},
-		{name: "this host", body: asked(map[string]any{"host": "A.example:80"}), option: rules(queued.Rules{Hosts: []string{"a.example"}}), want: `200 "served"`},
-		{name: "no header", body: asked(nil), option: rules(queued.Rules{Header: http.Header{"X-Team": {"a"}}}), want: "403 refused"},
-		{name: "another header", body: asked(map[string]any{"headers": pairs{{"x-team", "b"}}}), option: rules(queued.Rules{Header: http.Header{"X-Team": {"a"}}}), want: "403 refused"},
-		{name: "this header", body: asked(map[string]any{"headers": pairs{{"x-team", "a"}}}), option: rules(queued.Rules{Header: http.Header{"X-Team": {"a"}}}), want: `200 "served"`},
-		{name: "a large body", body: asked(map[string]any{"body": "12345"}), option: rules(queued.Rules{BodyBytesMax: 4}), want: "413 too-large"},
-		{name: "another token", body: asked(map[string]any{"token": "b.1"}), option: rules(queued.Rules{TokenPrefix: "a."}), want: "403 refused"},
-		{name: "a refusal given back", body: asked(nil), want: "1 hidden", option: func(o *queued.Options) {
-			o.Rules.Methods, o.Refused = []string{"POST"}, queued.GiveBack
-		}},
-		{name: "a refusal that nobody waits for", body: asked(map[string]any{"reply_to": nil}), option: rules(queued.Rules{Methods: []string{"POST"}}), want: "1 hidden"},
-	} {
+	for _, c := range messages {
 		inWorld(t, func(t *testing.T, w *world) {
 			back := w.create(replies, nil)
 			option := c.option
@@ -233,7 +242,7 @@ func TestASlowHandlerKeepsItsRequest(t *testing.T) {
 		var calls atomic.Int32
 		slow := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
-			time.Sleep(10 * time.Minute)
+			w.pass(10 * time.Minute)
 			io.WriteString(rw, "at last")
 		})
 		defer w.serve(slow)()
@@ -406,7 +415,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		var now, most, all atomic.Int32
 		defer w.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			most.Store(max(most.Load(), now.Add(1)))
-			time.Sleep(aWhile)
+			w.pass(aWhile)
 			now.Add(-1)
 			all.Add(1)
 		}), func(o *queued.Options) { o.Concurrency, o.Pollers = 5, 3 })()

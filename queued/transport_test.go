@@ -35,7 +35,7 @@ func TestPiecesArriveAsTheyAreMade(t *testing.T) {
 			for i := range 3 {
 				fmt.Fprintf(rw, "data: %d\n\n", i)
 				rw.(http.Flusher).Flush()
-				time.Sleep(aWhile)
+				w.pass(aWhile)
 			}
 		}))()
 		transport, c := w.transport(nil)
@@ -157,7 +157,7 @@ func TestTheQueueForRepliesLivesAsLongAsItIsUsed(t *testing.T) {
 
 func TestALongCallKeepsItsQueue(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		defer w.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(3 * time.Hour) }),
+		defer w.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { w.pass(3 * time.Hour) }),
 			func(o *queued.Options) { o.Timeout = 4 * time.Hour })()
 		transport, c := w.transport(func(t *queued.Transport) { t.Timeout = 4 * time.Hour })
 		defer transport.Close()
@@ -192,43 +192,49 @@ func (w *world) answerer() (*queued.Request, string) {
 	return q, *out.QueueUrl
 }
 
+// last is an answer of one message, changed.
+func last(change func(*queued.Reply)) queued.Reply {
+	r := queued.Reply{Status: 200, Body: []byte("genuine"), Last: true}
+	change(&r)
+	return r
+}
+
+var genuine = last(func(*queued.Reply) {})
+
+// answers are what a server may send to one asker, with what the asker gets.
+var answers = []struct {
+	name    string
+	keys    queued.Keyring
+	replies []queued.Reply // Re and Token are filled in unless set
+	unsign  int            // this one is not signed; -1: all are
+	raw     string         // sent before them
+	want    string
+}{
+	{name: "one", replies: []queued.Reply{genuine}, want: `200 "genuine"`},
+	{name: "garbage before it", raw: "hello", replies: []queued.Reply{genuine}, want: `200 "genuine"`},
+	{name: "another version before it", raw: `{"forebay":"queued-http/7"}`, replies: []queued.Reply{genuine}, want: `200 "genuine"`},
+	{name: "another's token", want: `200 "genuine"`,
+		replies: []queued.Reply{last(func(r *queued.Reply) { r.Token, r.Body = "guess", []byte("forged") }), genuine}},
+	{name: "another's id", want: `200 "genuine"`,
+		replies: []queued.Reply{last(func(r *queued.Reply) { r.Re, r.Body = "guess", []byte("forged") }), genuine}},
+	{name: "not signed", keys: keyring, unsign: 0, want: `200 "genuine"`,
+		replies: []queued.Reply{last(func(r *queued.Reply) { r.Body = []byte("forged") }), genuine}},
+	{name: "two answers", replies: []queued.Reply{genuine, last(func(r *queued.Reply) { r.Attempt, r.Body = "b", []byte("second") })}, want: `200 "genuine"`},
+	{name: "a length that is wrong", want: "contradicts",
+		replies: []queued.Reply{last(func(r *queued.Reply) { r.Header = http.Header{"Content-Length": {"3"}} })}},
+	{name: "two attempts mixed, the second whole", want: `200 "AB" error: queued: the answer broke off`,
+		replies: []queued.Reply{{Attempt: "a", Status: 200, Body: []byte("AB")}, {Attempt: "b", Status: 200, Body: []byte("x")},
+			{Attempt: "b", Seq: 1, Body: []byte("y"), Last: true}}},
+	{name: "out of order", want: `200 "ABCD"`,
+		replies: []queued.Reply{{Attempt: "a", Seq: 2, Body: []byte("D"), Last: true}, {Attempt: "a", Seq: 1, Body: []byte("C")},
+			{Attempt: "a", Status: 200, Body: []byte("AB")}}},
+	{name: "aborted at once", replies: []queued.Reply{{Attempt: "a", Last: true, Abort: true}}, want: "broke off"},
+	{name: "by the server itself", want: `502 failed ""`,
+		replies: []queued.Reply{last(func(r *queued.Reply) { r.Status, r.Reason, r.Body = 502, queued.ReasonFailed, nil })}},
+}
+
 func TestOnlyGenuineRepliesReachTheAsker(t *testing.T) {
-	last := func(change func(*queued.Reply)) queued.Reply {
-		r := queued.Reply{Status: 200, Body: []byte("genuine"), Last: true}
-		change(&r)
-		return r
-	}
-	genuine := last(func(*queued.Reply) {})
-	for _, c := range []struct {
-		name    string
-		keys    queued.Keyring
-		replies []queued.Reply // Re and Token are filled in unless set
-		unsign  int            // this one is not signed; -1: all are
-		raw     string         // sent before them
-		want    string
-	}{
-		{name: "one", replies: []queued.Reply{genuine}, want: `200 "genuine"`},
-		{name: "garbage before it", raw: "hello", replies: []queued.Reply{genuine}, want: `200 "genuine"`},
-		{name: "another version before it", raw: `{"forebay":"queued-http/7"}`, replies: []queued.Reply{genuine}, want: `200 "genuine"`},
-		{name: "another's token", want: `200 "genuine"`,
-			replies: []queued.Reply{last(func(r *queued.Reply) { r.Token, r.Body = "guess", []byte("forged") }), genuine}},
-		{name: "another's id", want: `200 "genuine"`,
-			replies: []queued.Reply{last(func(r *queued.Reply) { r.Re, r.Body = "guess", []byte("forged") }), genuine}},
-		{name: "not signed", keys: keyring, unsign: 0, want: `200 "genuine"`,
-			replies: []queued.Reply{last(func(r *queued.Reply) { r.Body = []byte("forged") }), genuine}},
-		{name: "two answers", replies: []queued.Reply{genuine, last(func(r *queued.Reply) { r.Attempt, r.Body = "b", []byte("second") })}, want: `200 "genuine"`},
-		{name: "a length that is wrong", want: "contradicts",
-			replies: []queued.Reply{last(func(r *queued.Reply) { r.Header = http.Header{"Content-Length": {"3"}} })}},
-		{name: "two attempts mixed, the second whole", want: `200 "AB" error: queued: the answer broke off`,
-			replies: []queued.Reply{{Attempt: "a", Status: 200, Body: []byte("AB")}, {Attempt: "b", Status: 200, Body: []byte("x")},
-				{Attempt: "b", Seq: 1, Body: []byte("y"), Last: true}}},
-		{name: "out of order", want: `200 "ABCD"`,
-			replies: []queued.Reply{{Attempt: "a", Seq: 2, Body: []byte("D"), Last: true}, {Attempt: "a", Seq: 1, Body: []byte("C")},
-				{Attempt: "a", Status: 200, Body: []byte("AB")}}},
-		{name: "aborted at once", replies: []queued.Reply{{Attempt: "a", Last: true, Abort: true}}, want: "broke off"},
-		{name: "by the server itself", want: `502 failed ""`,
-			replies: []queued.Reply{last(func(r *queued.Reply) { r.Status, r.Reason, r.Body = 502, queued.ReasonFailed, nil })}},
-	} {
+	for _, c := range answers {
 		inWorld(t, func(t *testing.T, w *world) {
 			transport, client := w.transport(func(t *queued.Transport) { t.Keys = c.keys })
 			defer transport.Close()
