@@ -143,6 +143,7 @@ func TestTheQueueForRepliesLivesAsLongAsItIsUsed(t *testing.T) {
 		if got := get(t.Context(), c, "/"); got != `200 "ok"` {
 			t.Errorf("a request after that: %s", got)
 		}
+		w.kit.Settle()
 		if err := transport.Close(); err != nil || len(w.queues()) != 1 {
 			t.Errorf("after Close: %v, queues %v; want the transport's gone, and the one whose lease has ended since", err, w.queues())
 		}

@@ -73,6 +73,8 @@ var rules = []rule{
 		why: "a load generator is a client: it loads any server that speaks the API, and knows none from the inside"},
 	{pkg: "queued", modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "a customer, and public: it speaks the SQS API through the SDK and works against any server"},
+	{pkg: "internal/backend", imports: []string{"queued"},
+		why: "it joins a queue and an HTTP server; of queues it knows package queued alone"},
 	{pkg: "cmd/forebay", imports: []string{"internal/...", "queued"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 			"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/pelletier/go-toml/v2",
