@@ -45,7 +45,7 @@ var exchanges = []struct {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotModified)
 	}},
-	{name: "an error page", handler: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 503) }},
+	{name: "an error page", handler: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) }},
 	{name: "GET is echoed", handler: echo, path: "/a%2Fb/c%20d?q=1&q=%0a", header: http.Header{"X-A": {"1", "2"}, "Accept": {"*/*"}}},
 	{name: "POST is echoed", handler: echo, method: "POST", body: "a=b", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}},
 	{name: "PUT of binary", handler: echo, method: "PUT", body: "\x00\xff\xfe\n"},
@@ -75,7 +75,7 @@ var exchanges = []struct {
 		w.WriteHeader(500)
 	}},
 	{name: "a redirect", handler: http.RedirectHandler("/there?x=1", http.StatusFound).ServeHTTP, path: "/here"},
-	{name: "a relative redirect of a POST", handler: http.RedirectHandler("there", 307).ServeHTTP, method: "POST", body: "x", path: "/a/here"},
+	{name: "a relative redirect of a POST", handler: http.RedirectHandler("there", http.StatusTemporaryRedirect).ServeHTTP, method: "POST", body: "x", path: "/a/here"},
 	{name: "a file", handler: file},
 	{name: "a range of a file", handler: file, header: http.Header{"Range": {"bytes=5-9"}}},
 	{name: "two ranges of a file", handler: file, header: http.Header{"Range": {"bytes=0-1,5-6"}}},

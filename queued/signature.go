@@ -88,7 +88,7 @@ func (k Keyring) Check() error {
 	seen := make(map[string]bool, len(k))
 	for _, key := range k {
 		if !isKeyID(key.ID) {
-			return fmt.Errorf("%q is no id of a key: use 1 to 64 letters, digits, and - _ .", clip(key.ID))
+			return fmt.Errorf("%q is no id of a key: use 1 to 64 letters, digits, dots, - and _", clip(key.ID))
 		}
 		if seen[key.ID] {
 			return fmt.Errorf("the key %s comes twice", key.ID)
