@@ -11,7 +11,7 @@ MESSAGES  ?= 1000000
 WORK      ?= 10000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
-CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker
+CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker ./queued ./internal/backend
 
 # The packages whose tests cut the power.
 TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
