@@ -101,7 +101,7 @@ func (p *Poster) Handle(ctx context.Context, m *worker.Message) error {
 		return worker.Retry(p.ErrorTimeout, err)
 	}
 	defer response.Body.Close()
-	defer time.AfterFunc(p.Inactivity, hangUp).Stop() // for one whose answer has no end
+	defer time.AfterFunc(p.Inactivity, hangUp).Stop()          // for one whose answer has no end
 	_, _ = io.CopyN(io.Discard, response.Body, answerBytesMax) // what is answered beside the status is not for us
 	switch response.StatusCode {
 	case http.StatusOK:
