@@ -19,6 +19,10 @@ const unknownLength = -1
 // ErrCutShort is matched by the error for an answer that ended before it was whole.
 var ErrCutShort = errors.New("the answer broke off before its end")
 
+// ErrTooEarly is matched by the error for a message that came so long before those that it follows that it is not kept. It
+// should be left in the queue, to come again.
+var ErrTooEarly = errors.New("the message came too early")
+
 // Assembly joins the messages of one answer, which come in any order, more than once, and from more than one execution of
 // the request. It hands out the messages of exactly one execution, in order, each once: the first whose beginning arrives,
 // or with Whole the first that is complete. It is for one goroutine. Its zero value is ready for use.
@@ -107,7 +111,7 @@ func (at *attempt) add(r *Reply, method string) error {
 	}
 	if r.Seq > at.next {
 		if len(at.early) >= earlyChunksMax || at.bytes+len(r.Body) > earlyBytesMax {
-			return fmt.Errorf("message %d came too early: %d is still missing", r.Seq, at.next)
+			return fmt.Errorf("%w: number %d, while %d is still missing", ErrTooEarly, r.Seq, at.next)
 		}
 		at.early[r.Seq] = r
 		at.bytes += len(r.Body)

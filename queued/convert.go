@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,7 +30,7 @@ func NewRequest(r *http.Request, body []byte) *Request {
 	for _, name := range []string{"Traceparent", "Tracestate", "Content-Length"} {
 		delete(out.Header, name)
 	}
-	if len(body) > 0 {
+	if len(body) > 0 || slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, out.Method) {
 		out.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	return out
