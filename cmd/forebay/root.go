@@ -74,6 +74,7 @@ func (a *app) root() *cobra.Command {
 		a.serveCommand(), a.envCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
 		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(),
 		a.queuesCommand(), a.keysCommand(), a.benchCommand(), a.simCommand(),
+		a.gatewayCommand(),
 		a.backupCommand(), a.restoreCommand(), a.configCommand(), a.versionCommand(), exitCodesTopic(),
 	)
 	return root

@@ -92,17 +92,26 @@ func Duration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-func bytes(text string) (string, error) {
-	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "": 1} {
+// Size reads a number of bytes such as 262144, 256KiB, 64MiB or 2GiB.
+func Size(text string) (int64, error) {
+	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "": 1} {
 		digits, ok := strings.CutSuffix(text, suffix)
 		if !ok {
 			continue
 		}
 		if n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 32); err == nil && n >= 0 {
-			return strconv.FormatInt(n*factor, 10), nil
+			return n * factor, nil
 		}
 	}
-	return "", fmt.Errorf("%q is no size; write it like 256KiB", text)
+	return 0, fmt.Errorf("%q is no size; write it like 256KiB", text)
+}
+
+func bytes(text string) (string, error) {
+	n, err := Size(text)
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(n, 10), nil
 }
 
 func boolean(text string) (string, error) {

@@ -123,5 +123,5 @@ func OpenInstance(path string) (Instance, error) {
 	if err != nil {
 		return Instance{}, fmt.Errorf("the name of this gateway cannot be read: %w", err)
 	}
-	return parseInstance(strings.TrimSpace(string(text)))
+	return ParseInstance(strings.TrimSpace(string(text)))
 }

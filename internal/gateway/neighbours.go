@@ -91,7 +91,7 @@ func (n *neighbours) list(ctx context.Context) (all []Instance, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, url := range out.QueueUrls {
-		who, err := parseInstance(strings.TrimPrefix(url[strings.LastIndex(url, "/")+1:], prefix))
+		who, err := ParseInstance(strings.TrimPrefix(url[strings.LastIndex(url, "/")+1:], prefix))
 		if err != nil || who == n.g.opts.Instance {
 			continue
 		}

@@ -149,7 +149,7 @@ func (n *neighbours) tick(now time.Time) {
 func (n *neighbours) due(prefix, name string, now time.Time) {
 	text, err := n.g.store.note(name)
 	at, parseErr := strconv.ParseInt(text, 10, 64)
-	who, nameErr := parseInstance(strings.TrimPrefix(name, prefix))
+	who, nameErr := ParseInstance(strings.TrimPrefix(name, prefix))
 	if err != nil || parseErr != nil || nameErr != nil {
 		return
 	}

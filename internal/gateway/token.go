@@ -106,8 +106,8 @@ func code(key, plain []byte) []byte {
 	return mac.Sum(nil)[:tokenCode]
 }
 
-// parseInstance reads what Instance.String writes.
-func parseInstance(text string) (i Instance, err error) {
+// ParseInstance reads what Instance.String writes.
+func ParseInstance(text string) (i Instance, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(i) {
 		return i, fmt.Errorf("%q is no name of a gateway instance: it has 16 hexadecimal digits", text)
