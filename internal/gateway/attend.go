@@ -25,8 +25,10 @@ const replyState = "Forebay-Reply"
 // attend answers with the reply, as soon as it begins, or with 202 when the wait is over. look says that it may be in
 // the store already.
 func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t token, patience time.Duration, look bool) {
-	timer := time.NewTimer(patience)
+	timer, repeat := time.NewTimer(patience), time.NewTicker(askAgain)
 	defer timer.Stop()
+	defer repeat.Stop()
+	stored := look // the reply comes through the store
 	for {
 		if look && g.fromStore(w, r, s, t) {
 			return
@@ -38,6 +40,15 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 			return
 		case <-s.look:
 			look = true
+			continue
+		case <-repeat.C:
+			if stored {
+				if err := g.seek(t); err != nil {
+					refuse(w, *g.storeProblem(err))
+					return
+				}
+				look = true
+			}
 			continue
 		case <-timer.C:
 		case <-g.ctx.Done():

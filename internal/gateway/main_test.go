@@ -85,6 +85,7 @@ func (s *site) stop() {
 		s.t.Errorf("close the gateway: %v", err)
 	}
 	s.g = nil
+	s.kit.Advance(time.Second) // for the queue server to notice that the polls are gone
 }
 
 // answer is what a client got.
@@ -103,6 +104,9 @@ func (s *site) do(ctx context.Context, method, target, body string, headers ...s
 		reader = strings.NewReader(body)
 	}
 	r := httptest.NewRequestWithContext(ctx, method, target, reader)
+	if rest, ok := strings.CutPrefix(target, "http://"); ok {
+		r.RequestURI = rest[strings.Index(rest, "/"):] // as it stands on the wire
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

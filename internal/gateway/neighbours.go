@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -242,15 +243,18 @@ func (n *neighbours) hear(q question) {
 	now := time.Now()
 	for _, what := range []purpose{toAsk, toGreet, toReturn} {
 		proof, err := n.g.opts.Keys.open(q.Proof, what, now)
-		if err != nil || proof.owner == n.g.opts.Instance {
+		if errors.Is(err, errExpired) || err == nil && proof.owner == n.g.opts.Instance {
+			return // too old to matter; or our own, in a queue that was taken over
+		}
+		if err != nil {
 			continue
 		}
 		switch what {
 		case toAsk:
 			n.answer(q, proof)
-			n.reassure(proof.owner, false)
+			n.reassure(proof.owner)
 		case toGreet:
-			n.reassure(proof.owner, n.release(proof.owner))
+			n.reassure(proof.owner)
 		case toReturn:
 			n.welcome(proof.owner, q.Keeps)
 		}
@@ -259,9 +263,10 @@ func (n *neighbours) hear(q question) {
 	n.g.metrics.reply(replyForged)
 }
 
-// reassure tells another gateway that this one is there.
-func (n *neighbours) reassure(who Instance, keeps bool) {
+// reassure tells another gateway that this one is there, and gives its queue back if it was taken care of.
+func (n *neighbours) reassure(who Instance) {
 	n.g.running.Go(func() {
+		keeps := n.release(who)
 		if err := n.say(who, toReturn, token{}, question{Keeps: keeps}); err != nil {
 			n.g.log.Debug("another gateway was not answered", "instance", who.String(), "err", err)
 		}

@@ -108,7 +108,7 @@ func (n *neighbours) release(who Instance) bool {
 		return false
 	}
 	n.g.log.Info("a gateway is back, its queue is given back", "instance", who.String())
-	box.cancel() // not waited for: we may be called by it
+	box.close() // before the owner is answered through the same queue
 	return true
 }
 
