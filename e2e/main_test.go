@@ -10,9 +10,10 @@ import (
 )
 
 var (
-	endpoint     = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
-	killRounds   = flag.Int("kill.rounds", 3, "how often the server is killed under load")
-	loadMessages = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
+	endpoint        = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
+	killRounds      = flag.Int("kill.rounds", 3, "how often the server is killed under load")
+	gatewayRequests = flag.Int("gateway.requests", 300, "how many requests go through the gateway while everything is killed")
+	loadMessages    = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
 )
 
 // binary is the program under test, built once by TestMain.
@@ -20,6 +21,9 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if os.Getenv(backendVariable) != "" {
+		os.Exit(runBackend())
+	}
 	os.Exit(run(m))
 }
 
