@@ -20,6 +20,8 @@ type Delivery struct {
 	Request *Request
 	// Receives is how often the message was received, this time included; 0 when the server does not tell.
 	Receives int
+	// Message is the message of the queue, with all its attributes. The handler must not change it.
+	Message types.Message
 
 	job *job
 }
@@ -194,7 +196,8 @@ func ownReply(status int, reason, text string) *Reply {
 // handle calls the handler and sends what is left of its answer.
 func (j *job) handle(ctx context.Context) (done bool, after time.Duration) {
 	j.out = newResponse(ctx, j)
-	r, err := j.request.HTTP(context.WithValue(ctx, deliveryKey{}, Delivery{Request: j.request, Receives: j.receives, job: j}), j.trace)
+	d := Delivery{Request: j.request, Receives: j.receives, Message: j.message, job: j}
+	r, err := j.request.HTTP(context.WithValue(ctx, deliveryKey{}, d), j.trace)
 	if err != nil {
 		return j.answer(ctx, http.StatusBadRequest, ReasonBadRequest, err.Error())
 	}

@@ -180,3 +180,10 @@ func get(ctx context.Context, c *http.Client, path string) string {
 }
 
 const aWhile = time.Second
+
+func receiveFrom(url string) *sqs.ReceiveMessageInput {
+	return &sqs.ReceiveMessageInput{QueueUrl: &url}
+}
+
+// pass lets virtual time pass.
+func (w *world) pass(d time.Duration) { time.Sleep(d) }

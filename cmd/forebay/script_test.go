@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"forebay": main, "aws": fakeAWS})
+	testscript.Main(m, map[string]func(){"forebay": main, "aws": fakeAWS, "shop": shop})
 }
 
 // fakeAWS stands for the aws program of the user: it shows how it was called.
@@ -29,6 +31,24 @@ func fakeAWS() {
 	if slices.Contains(os.Args, "fail") {
 		os.Exit(254)
 	}
+}
+
+// shop is a web server behind a backend. It writes its address into a file, and runs until it is killed.
+func shop() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	if err := os.WriteFile("shop-address", []byte("http://"+listener.Addr().String()), 0o600); err != nil {
+		panic(err)
+	}
+	notify("READY=1", slog.New(slog.DiscardHandler))
+	panic(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/shop/broken" {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprintf(w, "%s %s for %s", r.Method, r.URL, r.Host)
+	})))
 }
 
 // readyTimeout bounds the wait for a server; it is long because nobody waits for it but a broken test.

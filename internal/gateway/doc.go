@@ -4,7 +4,7 @@
 //
 // A request is accepted when its message is acknowledged. From then on the queue keeps it, whatever happens to the
 // gateway. A reply is deleted from the reply queue only when a waiting client has it whole, or when it is durable in
-// the reply store; docs/decisions/0008-replies.md says why that is enough.
+// the reply store; docs/decisions/0009-replies.md says why that is enough.
 //
 // The gateway is a customer of the queues: it speaks the public SQS API, so they may be Forebay's, Amazon's, or those
 // of any other server of that API.

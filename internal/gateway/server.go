@@ -29,7 +29,7 @@ type ServerOptions struct {
 func Serve(ctx context.Context, g *Gateway, listener net.Listener, o ServerOptions, grace time.Duration) error {
 	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: o.HeadersMax,
-		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
+		ErrorLog:  slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
 		Protocols: new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)

@@ -77,6 +77,8 @@ var rules = []rule{
 		modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/cockroachdb/pebble/v2",
 			"github.com/prometheus/client_golang", "golang.org/x/time"},
 		why: "a customer of the queues; Pebble keeps replies that nobody has fetched yet"},
+	{pkg: "internal/backend", imports: []string{"queued"},
+		why: "it joins a queue and an HTTP server; of queues it knows package queued alone"},
 	{pkg: "cmd/forebay", imports: []string{"internal/...", "queued"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
 			"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/pelletier/go-toml/v2",
