@@ -51,7 +51,7 @@ func TestAReplyIsFetchedAgainAndAgainAlsoAfterARestart(t *testing.T) {
 		s.stop()
 		s.start()
 		s.get(location).want(t, 200, "at last")
-		w.kit.Advance(RetentionDefault + DeadlineDefault)
+		w.kit.Advance(testRetention + DeadlineDefault)
 		s.get(location).want(t, http.StatusGone, "over")
 		w.kit.Advance(2 * expireEvery)
 		if n := s.g.store.bytes.Load(); n != 0 {

@@ -48,6 +48,9 @@ func play(t *testing.T, f func(t *testing.T, w *world)) {
 	})
 }
 
+// testRetention keeps the virtual hours of the tests few, since an idle gateway polls through all of them.
+const testRetention = 20 * time.Minute
+
 // site is one gateway: what outlives a restart of it, and the running one.
 type site struct {
 	*world
@@ -59,7 +62,7 @@ type site struct {
 func (w *world) gateway(name byte, change func(*Options)) *site {
 	w.t.Helper()
 	s := &site{world: w, opts: Options{Client: w.client, Keys: w.keys, Instance: Instance{name}, Folder: "state",
-		FS: vfs.NewMem(), Routes: []Route{{Queue: "requests", Wait: 5 * time.Second}}}}
+		FS: vfs.NewMem(), Routes: []Route{{Queue: "requests", Wait: 5 * time.Second, Retention: testRetention}}}}
 	if change != nil {
 		change(&s.opts)
 	}

@@ -117,7 +117,7 @@ func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
 			}
 		}
 		s.get(location).want(t, 200, "secret")
-		w.kit.Advance(RetentionDefault + DeadlineDefault)
+		w.kit.Advance(testRetention + DeadlineDefault)
 		s.get(location).want(t, http.StatusGone, "kept until")
 	})
 }
