@@ -27,6 +27,10 @@ func TestASignatureIsWhatTheDocumentSays(t *testing.T) {
 	if got := keyring.Sign(queued.KindRequest, body, noon); got != want {
 		t.Errorf("Sign = %q, want %q", got, want)
 	}
+	python := "v1 t=1795272899 key=k1 sig=9eeb7284897a7ef577c5e12aa746f169ac59dc1db3454c514aeefde03453d045" // by the document's own lines
+	if err := (queued.Keyring{{ID: "k1", Secret: oldKey.Secret}}).Verify(queued.KindRequest, "body", python, time.Unix(1795272900, 0)); err != nil {
+		t.Errorf("a signature made in Python: %v", err)
+	}
 	if got := (queued.Keyring{}).Sign(queued.KindRequest, body, noon); got != "" {
 		t.Errorf("Sign without keys = %q, want nothing", got)
 	}

@@ -178,7 +178,8 @@ func TestARequestIsPassedOnAsItCame(t *testing.T) {
 // broken answers with 503 until the call of that number, which is answered.
 func broken(until int) http.HandlerFunc {
 	n := 0
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or the connection may end before the answer is read
 		if n++; n < until {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(503)
@@ -189,7 +190,8 @@ func broken(until int) http.HandlerFunc {
 
 // hangUp ends the connection without an answer, or in the middle of one.
 func hangUp(half bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
 		if half {
 			io.WriteString(w, "half")
 			w.(http.Flusher).Flush()
