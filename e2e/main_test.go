@@ -12,6 +12,7 @@ import (
 var (
 	endpoint        = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
 	killRounds      = flag.Int("kill.rounds", 3, "how often the server is killed under load")
+	gatewayMeasure  = flag.Bool("gateway.measure", false, "measure what the way through the gateway costs")
 	gatewayRequests = flag.Int("gateway.requests", 300, "how many requests go through the gateway while everything is killed")
 	loadMessages    = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
 )
