@@ -154,7 +154,7 @@ func (g *Gateway) newToken(l *lane, now time.Time) token {
 // room refuses new requests where no reply could be kept, or no backend would take them in time.
 func (g *Gateway) room(ctx context.Context, l *lane, now time.Time) *problem {
 	if g.store.full() {
-		return &problem{status: http.StatusServiceUnavailable, retry: expireEvery, what: "no more replies can be kept for now"}
+		return g.storeProblem(errFull)
 	}
 	return l.room(ctx, now)
 }
@@ -370,6 +370,9 @@ func (g *Gateway) sendOnce(q *request, key scope, m *mail) *problem {
 }
 
 func (g *Gateway) storeProblem(err error) *problem {
+	if errors.Is(err, errFull) {
+		return &problem{status: http.StatusServiceUnavailable, retry: expireEvery, what: "no more replies can be kept for now"}
+	}
 	g.log.Error("the reply store does not answer", "err", err)
 	return &problem{status: http.StatusInternalServerError, what: "the gateway's store does not answer"}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
@@ -30,9 +31,10 @@ type Client interface {
 // is left; wait waits for them.
 type batcher[T any] struct {
 	workers int
-	size    func(T) int // what one costs of bytes
-	bytes   int         // in a batch at most; a single thing may be larger
-	flush   func([]T)   // makes the call; at most batchMost things
+	size    func(T) int   // what one costs of bytes
+	bytes   int           // in a batch at most; a single thing may be larger
+	flush   func([]T)     // makes the call; at most batchMost things
+	linger  time.Duration // to gather more before a call that nobody waits for; zero: none
 
 	mu      sync.Mutex
 	waiting []T
@@ -56,6 +58,9 @@ func (b *batcher[T]) add(one T) {
 
 func (b *batcher[T]) work() {
 	for {
+		if b.linger > 0 {
+			time.Sleep(b.linger)
+		}
 		batch := b.next()
 		if len(batch) == 0 {
 			return

@@ -26,6 +26,7 @@ const (
 	visibility    = 30 * time.Second // of reply queues
 	sendWorkers   = 4
 	deleteWorkers = 2
+	eraseLinger   = 10 * time.Millisecond // one that dies meanwhile sees replies again that it has dealt with
 )
 
 // Gateway turns HTTP requests into messages, and replies into responses. It is an http.Handler, and safe for concurrent

@@ -81,6 +81,12 @@ func (s *store) keep(key scope, k kept, now time.Time) (was kept, found bool, er
 	if err != nil || now.Unix() < was.Expires {
 		return was, err == nil, err
 	}
+	if s.full() {
+		return kept{}, false, errFull
+	}
+	if was.Expires == 0 {
+		s.bytes.Add(recordCost)
+	}
 	return kept{}, false, s.writeKept(key, k, pebble.Sync)
 }
 

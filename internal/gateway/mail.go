@@ -86,7 +86,7 @@ func (g *Gateway) eraser(url string) *batcher[string] {
 	e := g.erasers[url]
 	if e == nil {
 		e = &batcher[string]{
-			workers: deleteWorkers, bytes: 1 << 20,
+			workers: deleteWorkers, bytes: 1 << 20, linger: eraseLinger,
 			size:  func(handle string) int { return len(handle) },
 			flush: func(handles []string) { g.erase(url, handles) },
 		}

@@ -205,6 +205,7 @@ func (w *world) post(name, body string) {
 // left is how many messages a queue has, in flight or not.
 func (w *world) left(name string) string {
 	w.t.Helper()
+	w.kit.Advance(2 * eraseLinger)
 	url, err := queueURL(w.t.Context(), w.client, name)
 	if err != nil {
 		return err.Error()

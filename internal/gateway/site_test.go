@@ -176,6 +176,16 @@ func TestARequestKeyIsUsedOnce(t *testing.T) {
 		mine := s.later("POST", "/pay", "10", "Idempotency-Key", key, "Authorization", "Bearer me")
 		w.reply(w.mustTake(), 201, "paid by me", nil)
 		(<-mine).want(t, 201, "paid by me")
+		before := s.g.store.bytes.Load()
+		s.stop()
+		s.start()
+		if n := s.g.store.bytes.Load(); n != before || n == 0 {
+			t.Errorf("%d bytes are counted after a restart, %d before", n, before)
+		}
+		w.kit.Advance(testRetention + DeadlineDefault + 2*expireEvery)
+		if n := s.g.store.bytes.Load(); n != 0 {
+			t.Errorf("%d bytes are counted when all keys have expired", n)
+		}
 	})
 }
 

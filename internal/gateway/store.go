@@ -33,7 +33,7 @@ const (
 	storeCache    = 8 << 20
 	stripes       = 64        // locks for records, by the first byte of the id
 	attemptsMax   = 8         // attempts of one reply that are kept side by side
-	recordCost    = 256       // bytes that a record and its keys are counted as, beyond its messages
+	recordCost    = 256       // bytes that a record is counted as, beyond the messages of a reply
 	expireAtOnce  = 1000      // records taken away in one batch
 	partsMessages = 1<<20 - 1 // messages of one attempt
 )
@@ -121,6 +121,15 @@ func (s *store) count() error {
 			return errors.Join(fmt.Errorf("damaged record: %w", err), it.Close())
 		}
 		s.bytes.Add(r.Bytes)
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return err
+	}
+	if it, err = s.db.NewIter(span(kindKey)); err != nil {
+		return err
+	}
+	for it.First(); it.Valid(); it.Next() {
+		s.bytes.Add(recordCost)
 	}
 	return errors.Join(it.Error(), it.Close())
 }
@@ -251,6 +260,9 @@ func (s *store) expireSome(now time.Time) (taken int, err error) {
 			}
 			if k.Expires > now.Unix() {
 				continue // the key was used again since
+			}
+			if k.Expires != 0 {
+				freed += recordCost
 			}
 		case kindReply:
 			r, _, err := s.reply(ID(owner[1:]))
