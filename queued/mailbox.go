@@ -254,14 +254,18 @@ func (b *mailbox) awaited() bool {
 
 // take gives replies to those who wait, and deletes all but those that come too early.
 func (b *mailbox) take(messages []types.Message) {
-	for _, m := range messages {
-		if !b.deliver(m) {
-			continue
+	var done []types.DeleteMessageBatchRequestEntry
+	for i, m := range messages {
+		if b.deliver(m) {
+			done = append(done, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 		}
-		_, err := b.Client.DeleteMessage(b.ctx, &sqs.DeleteMessageInput{QueueUrl: &b.url, ReceiptHandle: m.ReceiptHandle})
-		if err != nil && b.ctx.Err() == nil {
-			b.logger().Debug("a reply will come again", "err", err)
-		}
+	}
+	if len(done) == 0 {
+		return
+	}
+	_, err := b.Client.DeleteMessageBatch(b.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &b.url, Entries: done})
+	if err != nil && b.ctx.Err() == nil {
+		b.logger().Debug("replies will come again", "err", err)
 	}
 }
 

@@ -179,10 +179,9 @@ func (w *response) sendPart(n int, last bool) {
 	if r.Last {
 		r.Trailer = w.trailer()
 	}
-	w.begun = true
 	w.emit(r)
 	w.buffer = w.buffer[n:]
-	if last && !r.Last {
+	if last && !r.Last && w.err == nil {
 		w.sendPart(len(w.buffer), true)
 	}
 }
@@ -233,8 +232,16 @@ func (w *response) emit(r *Reply) {
 		return
 	}
 	r.Attempt, r.Seq = w.attempt, w.seq
-	w.seq++
-	w.err = w.mail.send(w.ctx, r)
+	err := w.mail.send(w.ctx, r)
+	switch {
+	case err == nil:
+		w.seq++
+		w.begun = w.begun || !r.Interim()
+	case errors.Is(err, ErrFormat) || hopeless(err) && !queueGone(err):
+		w.err = fmt.Errorf("%w: %w", errUnsendable, err) // a shorter message may be possible
+	default:
+		w.err = err
+	}
 }
 
 // giveBack notes that nothing is to be answered.
@@ -280,8 +287,8 @@ func (w *response) finish(cause error) error {
 	}
 	if errors.Is(w.err, errUnsendable) {
 		w.job.Logger.Error("the handler failed", "request", w.job.request.ID, "err", w.err)
-		w.fail(http.StatusInternalServerError, ReasonTooLarge, w.err.Error())
-		w.err = nil
+		w.fail(http.StatusInternalServerError, ReasonTooLarge, "the answer cannot be sent through the queue")
+		w.err, w.aborted = nil, true
 	}
 	if w.own == nil && !w.aborted || w.err != nil {
 		return w.err

@@ -396,18 +396,51 @@ func TestTheTemporaryQueuesClientIsAnsweredAsItExpects(t *testing.T) {
 	})
 }
 
-func TestAHeaderThatFitsNoMessageIsAnError(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		back := w.create(replies, nil)
-		defer w.serve(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("X-Large", strings.Repeat("a", queued.HeaderBytesMax))
+func TestAnAnswerThatFitsNoMessageIsAnError(t *testing.T) {
+	large := strings.Repeat("a", queued.HeaderBytesMax)
+	for _, c := range []struct {
+		name, want string
+		small      bool // the queue for replies takes 4 KiB
+		handler    http.HandlerFunc
+	}{
+		{name: "a header", want: "r-1 500 too-large", handler: func(rw http.ResponseWriter, _ *http.Request) { rw.Header().Set("X", large) }},
+		{name: "a header of early hints", want: "r-1 500 too-large", handler: func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Link", large)
+			rw.WriteHeader(http.StatusEarlyHints)
+			rw.Header().Del("Link")
+		}},
+		{name: "a trailer", want: "r-1 500 too-large", handler: func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(200)
+			rw.Header().Set(http.TrailerPrefix+"X", large)
+		}},
+		{name: "a trailer after a piece", want: `r-1 200 "x" r-1 0 "" abort`, handler: func(rw http.ResponseWriter, _ *http.Request) {
 			io.WriteString(rw, "x")
-		}))()
-		w.send(asked(nil), nil)
-		if got := short(w.reply(back)); !strings.HasPrefix(got, "r-1 500 too-large") {
-			t.Errorf("got %s, want 500 too-large", got)
-		}
-	})
+			rw.(http.Flusher).Flush()
+			rw.Header().Set(http.TrailerPrefix+"X", large)
+		}},
+		{name: "a body, for a queue that takes less", small: true, want: "r-1 500 too-large", handler: write(strings.Repeat("a", 5000))},
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			attributes := map[string]string{}
+			if c.small {
+				attributes["MaximumMessageSize"] = "4096"
+			}
+			back := w.create(replies, attributes)
+			defer w.serve(c.handler)()
+			w.send(asked(map[string]any{"stream": true}), nil)
+			got := short(w.reply(back))
+			if strings.HasSuffix(c.want, "abort") {
+				got += " " + short(w.reply(back))
+			}
+			if !strings.HasPrefix(got, c.want) {
+				t.Errorf("%s: got %s, want %s; log:\n%s", c.name, got, c.want, w.logs.String())
+			}
+			w.kit.Settle()
+			if left := w.left(w.queue); left != "0 waiting, 0 hidden" {
+				t.Errorf("%s: the request is still there: %s", c.name, left)
+			}
+		})
+	}
 }
 
 func TestConcurrencyIsBounded(t *testing.T) {
