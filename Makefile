@@ -9,6 +9,7 @@ KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
 WORK      ?= 10000
+REQUESTS  ?= 10000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
 CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker ./queued ./internal/backend
@@ -77,9 +78,10 @@ interop: ## install real clients into a scratch folder and run each against the 
 	interop/run.sh
 
 .PHONY: torture
-torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
+torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES, REQUESTS through the gateway
 	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
+	$(GO) test -count=1 -timeout 60m -v -run 'Gateway' ./e2e -gateway.requests=$(REQUESTS)
 
 .PHONY: mutants
 mutants: ## build the service with one mistake at a time: each must be found by the crash tests

@@ -13,10 +13,12 @@ import (
 )
 
 var (
-	endpoint     = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
-	killRounds   = flag.Int("kill.rounds", 3, "how often the server is killed under load")
-	loadMessages = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
-	workMessages = flag.Int("work.messages", 300, "how many messages go through forebay work")
+	endpoint        = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
+	killRounds      = flag.Int("kill.rounds", 3, "how often the server is killed under load")
+	loadMessages    = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
+	workMessages    = flag.Int("work.messages", 300, "how many messages go through forebay work")
+	gatewayMeasure  = flag.Bool("gateway.measure", false, "measure what the way through the gateway costs")
+	gatewayRequests = flag.Int("gateway.requests", 300, "how many requests go through the gateway while everything is killed")
 )
 
 // binary is the program under test, built once by TestMain.
@@ -33,6 +35,9 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	flag.Parse()
+	if os.Getenv(backendVariable) != "" {
+		os.Exit(runBackend())
+	}
 	os.Exit(run(m))
 }
 
