@@ -23,7 +23,7 @@ var rules = []rule{
 		why: "signatures are arithmetic on a request; of the queues it knows the error codes alone"},
 	{pkg: "internal/config", modules: []string{"github.com/pelletier/go-toml/v2"},
 		why: "a file's keys are texts and numbers; cmd turns them into each package's own Options"},
-	{pkg: "internal/history",
+	{pkg: "internal/history", modules: []string{"github.com/anishathalye/porcupine"},
 		why: "it judges what clients saw, and so must not know how the server works"},
 	{pkg: "internal/http1",
 		why: "it serves any http.Handler, and knows nothing of queues"},
