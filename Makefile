@@ -8,6 +8,10 @@ BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
+DURATION  ?= 30m
+FAULTS    ?= all
+SEED      ?= 0
+REPORT    ?=
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
 CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/...
@@ -75,6 +79,11 @@ interop: ## install real clients into a scratch folder and run each against the 
 torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
 	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
+
+.PHONY: soak
+soak: ## mixed load for DURATION with FAULTS (all, none, or some by name) on the built binary, judged all along; SEED, REPORT=folder
+	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./e2e -soak.duration=$(DURATION) -soak.faults=$(FAULTS) \
+	  -soak.seed=$(SEED) -soak.report=$(if $(REPORT),$(abspath $(REPORT)))
 
 .PHONY: mutants
 mutants: ## build the service with one mistake at a time: each must be found by the crash tests

@@ -42,7 +42,7 @@ type op struct {
 	queue     *queueState
 	call, ret int64
 	timeout   int64 // receive, change: nanoseconds; send: the delay
-	until     int64 // receive, change: before this moment nobody else can get the message
+	until     int64 // before this moment nobody can get the message, nobody else after a receive or change
 	receipt   uint64
 	digest    uint64
 	id        string
@@ -284,6 +284,7 @@ func (j *Judge) prepare() {
 			o := &m.ops[i]
 			switch o.kind {
 			case OpSend:
+				o.until = j.delayed(o)
 				if o.result != Failed {
 					m.sends = append(m.sends, o)
 				}
@@ -318,6 +319,15 @@ func (j *Judge) until(o *op) int64 {
 		end = min(end, j.crashes[i])
 	}
 	return end
+}
+
+// delayed is the earliest moment at which the delay of a send can end. A crash does not end it, but a start with a
+// clock that has stepped may.
+func (j *Judge) delayed(o *op) int64 {
+	if len(j.clocks) > 0 {
+		return j.until(o)
+	}
+	return o.call + o.timeout
 }
 
 // least is how long a timeout that ends by the given moment takes at least.

@@ -42,7 +42,7 @@ func (j *Judge) identity(m *subject) {
 func (j *Judge) visibility(m *subject) {
 	if len(m.sends) > 0 && len(m.receives) > 0 {
 		s, r := m.sends[0], m.receives[0]
-		if least := j.least(s.timeout, r.ret); least > 0 && r.ret < s.call+least {
+		if s.timeout > 0 && r.ret < s.until {
 			j.violate(Early, m.key, "sent at %s with a delay of %v, and received by %s", moment(s.call), time.Duration(s.timeout), moment(r.ret))
 		}
 	}
