@@ -85,6 +85,11 @@ soak: ## mixed load for DURATION with FAULTS (all, none, or some by name) on the
 	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./e2e -soak.duration=$(DURATION) -soak.faults=$(FAULTS) \
 	  -soak.seed=$(SEED) -soak.report=$(if $(REPORT),$(abspath $(REPORT)))
 
+.PHONY: deep
+deep: ## deep and wide: a million groups, a group of a million, 120,000 in flight, 20 million purged, 10,000 queues, 14 days
+	$(GO) test -count=1 -timeout 0 -v -run '^TestDeep' ./e2e -deep
+	$(GO) test -count=1 -timeout 0 -v -run '^TestRetention' ./internal/testkit/conformance -deep
+
 .PHONY: mutants
 mutants: ## build the service with one mistake at a time: each must be found by the crash tests
 	FOREBAY_MUTANTS=1 $(GO) test -count=1 -v -run Mutants ./internal/torture
