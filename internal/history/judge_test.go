@@ -11,14 +11,14 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// story is a history in lines of JSON, without the braces, and the kinds of violations in it.
+// story is a history in lines of JSON, without their braces, and the kinds of violations in it.
 type story struct {
 	name  string
 	lines string
 	want  []Kind
 }
 
-// second stands for 1e9 in stories: times are written as seconds there.
+// judged is the verdict on a story. Times are written as seconds in it.
 func judged(t *testing.T, lines string) Verdict {
 	t.Helper()
 	j := NewJudge()
@@ -114,6 +114,9 @@ func TestVisibilityIsJudged(t *testing.T) {
 			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":5,"return":6`, nil},
 		{"again although its timeout was prolonged", takenA + `"op":"change","queue":"q","key":"a","receipt":"r","visibility":60,"call":5,"return":6
 			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":20,"return":21`, []Kind{Impossible}},
+		{"again after somebody gave it back with an older receipt", takenA + `"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":20,"return":21
+			"op":"change","queue":"q","key":"a","receipt":"r","call":22,"return":23
+			"op":"receive","queue":"q","key":"a","id":"1","receipt":"t","visibility":10,"call":24,"return":25`, nil},
 		{"again after a crash", takenA + `"op":"crash","call":6,"return":7
 			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":8,"return":9`, nil},
 		{"a little early after a step of the clock", takenA + `"op":"clock","step":-3600,"call":5

@@ -30,7 +30,7 @@ type state struct {
 }
 
 // life is what a message can go through, as a model of package porcupine. It is not deterministic: a call without an
-// answer has happened or not, and a delete with an old receipt may work. In which queue the message is, is left out.
+// answer has happened or not, and a delete or change with an old receipt may work. In which queue the message is, is left out.
 var life = (&porcupine.NondeterministicModel{
 	Init: func() []any { return []any{state{}} },
 	Step: func(s, input, _ any) []any { return s.(state).next(input.(*op)) },
@@ -54,7 +54,7 @@ func (s state) next(o *op) []any {
 		add(s.phase == visible || s.phase == inFlight && o.ret >= s.until, state{inFlight, o.receipt, o.until})
 	case OpChange:
 		add(o.result == Unknown || !surely, s)
-		add(current, state{inFlight, o.receipt, o.until})
+		add(s.phase == inFlight, state{inFlight, s.receipt, o.until}) // an older receipt may act, too
 	case OpDelete:
 		add(o.result == Unknown || !surely, s)
 		add(s.phase != absent, state{phase: gone})
