@@ -18,8 +18,8 @@ const (
 	slewDivisor      = 10 // after a step the server's clock may run so much faster, a tenth, to make up for it
 )
 
-// eventsMax bounds a history; a million events need some 200 MB.
-const eventsMax = 50_000_000
+// eventsMax bounds a history; a million events need about a gigabyte.
+const eventsMax = 20_000_000
 
 // More kinds of violations, which only a whole history shows.
 const (
