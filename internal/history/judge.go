@@ -15,7 +15,8 @@ const (
 	dedupWindow      = 5 * time.Minute
 	retentionDefault = 4 * 24 * time.Hour
 	healedDefault    = 10 * time.Second
-	slewDivisor      = 10 // after a step the server's clock may run so much faster, a tenth, to make up for it
+	grain            = time.Millisecond // servers count in it, so a timeout may be so much shorter
+	slewDivisor      = 10               // after a step the server's clock may run so much faster, a tenth, to make up for it
 )
 
 // eventsMax bounds a history; a million events need about a gigabyte.
@@ -314,7 +315,7 @@ func byCall(a, b op) int {
 // until is the earliest moment at which a timeout that begins with o can end. What a receive has changed is not
 // synced before it is answered, so a crash may end it; and a clock that has stepped may run a little fast.
 func (j *Judge) until(o *op) int64 {
-	end := o.call + j.least(o.timeout, o.call+o.timeout)
+	end := o.call + max(0, j.least(o.timeout, o.call+o.timeout)-int64(grain))
 	if i, _ := slices.BinarySearch(j.crashes, o.call); i < len(j.crashes) {
 		end = min(end, j.crashes[i])
 	}
@@ -327,7 +328,7 @@ func (j *Judge) delayed(o *op) int64 {
 	if len(j.clocks) > 0 {
 		return j.until(o)
 	}
-	return o.call + o.timeout
+	return o.call + max(0, o.timeout-int64(grain))
 }
 
 // least is how long a timeout that ends by the given moment takes at least.
