@@ -26,6 +26,7 @@ import (
 	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/signals"
 	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
@@ -65,10 +66,11 @@ type Options struct {
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
 	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
 
-	QueuesMax int // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
-	Version   string
-	Revision  string
-	Logger    *slog.Logger // nil: nobody is told
+	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
+	CloudWatch bool // serve /metrics/cloudwatch
+	Version    string
+	Revision   string
+	Logger     *slog.Logger // nil: nobody is told
 }
 
 const connectionsMax = 20_000
@@ -82,8 +84,11 @@ type Server struct {
 	keys    *access.Keys // nil under Dev and with an Authenticate from outside
 	auth    Authenticate
 	metrics *telemetry.Metrics
+	signals *signals.Recorder
 	handler http.Handler
 	http    webServer // nil without a listener
+
+	endSignals func() // ends the sampling and waits for that
 
 	newKeys  bool
 	draining atomic.Bool
@@ -125,6 +130,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := s.openBroker(); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	s.openSignals()
 	s.handler = s.routes()
 	s.serving.Go(s.watch)
 	if opts.Listener != nil {
@@ -141,6 +147,7 @@ func (s *Server) openStore() error {
 		Version: s.opts.Version, Revision: s.opts.Revision, QueuesMax: queuesMax,
 		Source: telemetry.Source{
 			Stats:     func(max int) ([]queue.Stats, int) { return s.broker.Stats(max) },
+			Rates:     func(stats *queue.Stats) []telemetry.Rate { return s.rates(stats) },
 			Totals:    func() queue.Counters { return s.broker.Totals() },
 			LongPolls: func() int { return s.broker.LongPolls() },
 			Ready:     s.Ready,
@@ -311,6 +318,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 		}
 		return err
 	})
+	stage("keep the history", func() error { s.endSignals(); return nil })
 	stage("commit", s.broker.Close)
 	stage("close the store", s.store.Close)
 	return errors.Join(errs...)
