@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"image"
 	"slices"
+
+	"github.com/forebay-mq/forebay/examples/internal/jobs"
 )
 
 // Job is what a message says: which photo to take, what to do with it, and what to call the result.
@@ -31,11 +31,9 @@ const (
 
 // parseJob reads a message. Whoever may send can write anything, so all of it is checked before any work is done.
 func parseJob(body string) (Job, error) {
-	decoder := json.NewDecoder(bytes.NewBufferString(body))
-	decoder.DisallowUnknownFields()
-	var j Job
-	if err := decoder.Decode(&j); err != nil {
-		return Job{}, fmt.Errorf("the message is no job: %w", err)
+	j, err := jobs.Decode[Job](body)
+	if err != nil {
+		return Job{}, err
 	}
 	switch {
 	case j.Photo == "" || j.Result == "":
@@ -97,9 +95,9 @@ var recipes = []struct {
 
 // jobsFor are the jobs of a photo.
 func jobsFor(photo string) []Job {
-	var jobs []Job
+	var made []Job
 	for _, r := range recipes {
-		jobs = append(jobs, Job{Photo: photo, Operations: r.operations, Result: photo + "." + r.name + ".jpg"})
+		made = append(made, Job{Photo: photo, Operations: r.operations, Result: photo + "." + r.name + ".jpg"})
 	}
-	return jobs
+	return made
 }

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/forebay-mq/forebay/examples/internal/jobs"
 	"github.com/forebay-mq/forebay/examples/internal/local"
 )
 
@@ -95,7 +96,7 @@ func serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, folders.Close()) }()
-	jobs, err := plan(folders, s.samples)
+	wanted, err := plan(folders, s.samples)
 	if err != nil {
 		return err
 	}
@@ -110,24 +111,24 @@ func serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, forebay.Close()) }()
-	queues, err := openQueues(ctx)
+	queue, err := openQueue(ctx)
 	if err != nil {
 		return err
 	}
-	p := newProgress(folders.results, jobs)
+	p := newProgress(folders.results, wanted)
 	if p.pool, err = startPool(ctx, forebay, s); err != nil {
 		return err
 	}
 	page := &http.Server{Handler: pageHandler(p, folders.results), ReadHeaderTimeout: 5 * time.Second}
 	go page.Serve(listener) // until Close
 	defer page.Close()
-	fmt.Printf("%d thumbnails to make; see http://%s/\n", len(jobs), listener.Addr())
+	fmt.Printf("%d thumbnails to make; see http://%s/\n", len(wanted), listener.Addr())
 
 	began := time.Now()
-	if err := queues.send(ctx, jobs); err != nil {
+	if err := jobs.Send(ctx, queue, wanted); err != nil {
 		return err
 	}
-	if err := p.follow(ctx, queues); err != nil {
+	if err := p.follow(ctx, queue); err != nil {
 		return endOf(ctx, err)
 	}
 	p.report(os.Stdout, time.Since(began))
@@ -161,7 +162,7 @@ func plan(f *Folders, samples int) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	var jobs []Job
+	var wanted []Job
 	for _, photo := range photos {
 		for _, j := range jobsFor(photo) {
 			current, err := f.current(j)
@@ -169,11 +170,11 @@ func plan(f *Folders, samples int) ([]Job, error) {
 				return nil, err
 			}
 			if !current {
-				jobs = append(jobs, j)
+				wanted = append(wanted, j)
 			}
 		}
 	}
-	return jobs, nil
+	return wanted, nil
 }
 
 // startPool runs the pool, whose workers are this program, found by its name. It returns where the pool tells how it is.

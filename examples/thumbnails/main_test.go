@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/forebay-mq/forebay/examples/internal/jobs"
 	"github.com/forebay-mq/forebay/examples/internal/local"
 )
 
@@ -120,49 +121,54 @@ func drawPNG(t *testing.T, path string) {
 	}
 }
 
-func TestAKilledWorkerRepeatsItsOwnJobAlone(t *testing.T) {
-	for _, variable := range os.Environ() { // Start changes the environment: what it was comes back with the end of the test
-		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "FOREBAY_") {
-			t.Setenv(name, value)
-		}
-	}
+// ownQueue is the queue of the example, on a server that ends with the test, and that processes of the test find.
+func ownQueue(t *testing.T) *jobs.Queue {
+	t.Helper()
 	forebay, err := local.Start(t.Context(), local.Options{Program: filepath.Join(bin, "forebay")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := forebay.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	queues, err := openQueues(t.Context())
+	})
+	queue, err := openQueue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return queue
+}
+
+// startWorker starts a worker of that queue, and returns the lines of its log.
+func startWorker(t *testing.T) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "thumbnails"), "work", "--lease", "1s")
+	log, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, bufio.NewScanner(log)
+}
+
+func TestAKilledWorkerRepeatsItsOwnJobAlone(t *testing.T) {
+	queue := ownQueue(t)
 	photos, results := t.TempDir(), t.TempDir()
 	t.Setenv(photosVariable, photos)
 	t.Setenv(resultsVariable, results)
-	worker := func() (*exec.Cmd, *bufio.Scanner) {
-		cmd := exec.Command(filepath.Join(bin, "thumbnails"), "work", "--lease", "1s")
-		log, err := cmd.StderrPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cmd, bufio.NewScanner(log)
-	}
 
 	// A photo that is a pipe holds the first worker in the middle of its job.
 	held := filepath.Join(photos, "held.png")
 	if err := syscall.Mkfifo(held, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := queues.send(t.Context(), jobsFor("held.png")[:1]); err != nil {
+	if err := jobs.Send(t.Context(), queue, jobsFor("held.png")[:1]); err != nil {
 		t.Fatal(err)
 	}
-	first, _ := worker()
+	first, _ := startWorker(t)
 	pipe, err := os.OpenFile(held, os.O_WRONLY, 0) // returns when the worker reads
 	if err != nil {
 		t.Fatal(err)
@@ -177,10 +183,10 @@ func TestAKilledWorkerRepeatsItsOwnJobAlone(t *testing.T) {
 
 	drawPNG(t, held)
 	drawPNG(t, filepath.Join(photos, "other.png"))
-	if err := queues.send(t.Context(), jobsFor("other.png")); err != nil {
+	if err := jobs.Send(t.Context(), queue, jobsFor("other.png")); err != nil {
 		t.Fatal(err)
 	}
-	second, lines := worker()
+	second, lines := startWorker(t)
 	log := ""
 	for made := 0; lines.Scan(); log += lines.Text() + "\n" {
 		if made += strings.Count(lines.Text(), " made "); made == 4 {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/forebay-mq/forebay/examples/internal/jobs"
 )
 
 // lookEvery is how often the results are counted.
@@ -25,9 +27,9 @@ type Progress struct {
 	failed map[string]bool // results that are given up
 }
 
-func newProgress(results *os.Root, jobs []Job) *Progress {
+func newProgress(results *os.Root, wanted []Job) *Progress {
 	p := &Progress{results: results, total: make(map[string]bool), failed: make(map[string]bool)}
-	for _, j := range jobs {
+	for _, j := range wanted {
 		p.total[j.Result] = true
 	}
 	return p
@@ -76,7 +78,7 @@ func (p *Progress) reason(result string) string {
 }
 
 // follow returns when nothing is left to do.
-func (p *Progress) follow(ctx context.Context, q *Queues) error {
+func (p *Progress) follow(ctx context.Context, q *jobs.Queue) error {
 	watching, stop := context.WithCancelCause(ctx)
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
@@ -95,14 +97,14 @@ func (p *Progress) follow(ctx context.Context, q *Queues) error {
 }
 
 // watch notes which results are given up, until ctx ends.
-func (p *Progress) watch(ctx context.Context, q *Queues) error {
+func (p *Progress) watch(ctx context.Context, q *jobs.Queue) error {
 	for {
-		jobs, err := q.givenUp(ctx)
+		given, err := givenUp(ctx, q)
 		if err != nil {
 			return err
 		}
 		p.mu.Lock()
-		for _, j := range jobs {
+		for _, j := range given {
 			if p.total[j.Result] {
 				p.failed[j.Result] = true
 			}

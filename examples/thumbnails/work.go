@@ -10,9 +10,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/forebay-mq/forebay/examples/internal/jobs"
 	"github.com/forebay-mq/forebay/worker"
 )
 
@@ -30,7 +30,7 @@ func work(ctx context.Context, args []string) (err error) {
 		return fmt.Errorf("%w (%s and %s)", err, photosVariable, resultsVariable)
 	}
 	defer func() { err = errors.Join(err, folders.Close()) }()
-	client, err := newClient(ctx)
+	client, err := jobs.NewClient(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,15 +50,6 @@ func work(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	return w.Run(ctx)
-}
-
-// newClient is a client of the server that the environment names.
-func newClient(ctx context.Context) (*sqs.Client, error) {
-	c, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return sqs.NewFromConfig(c), nil
 }
 
 // handle makes one thumbnail. To make it twice, as may happen when a worker dies between saving and deleting, does no harm.
