@@ -13,6 +13,7 @@ type Job struct {
 	Photo      string      `json:"photo"`
 	Operations []Operation `json:"operations"` // in this order
 	Result     string      `json:"result"`
+	Run        string      `json:"run,omitempty"` // of the program that has sent it, which so knows its own failures from old ones
 }
 
 // Operation is one step from a photo to a thumbnail.

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"flag"
@@ -163,13 +164,14 @@ func plan(f *Folders, samples int) ([]Job, error) {
 		return nil, err
 	}
 	var wanted []Job
+	run := rand.Text()
 	for _, photo := range photos {
 		for _, j := range jobsFor(photo) {
 			current, err := f.current(j)
 			if err != nil {
 				return nil, err
 			}
-			if !current {
+			if j.Run = run; !current {
 				wanted = append(wanted, j)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image"
 	"image/png"
@@ -26,6 +27,10 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(m.Run())
+	}
 	os.Exit(func() int {
 		folder, err := os.MkdirTemp("", "forebay-thumbnails-")
 		if err != nil {
@@ -34,7 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(folder)
 		bin = folder
-		if out, err := exec.Command("go", "build", "-o", bin, ".", "../../cmd/forebay").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", bin, ".", "../../cmd/forebay").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 			return 1
 		}
@@ -51,7 +56,16 @@ func thumbnails(ctx context.Context, base string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// long skips a test that starts programs.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds and starts programs; run without -short")
+	}
+}
+
 func TestAFolderOfPhotosBecomesThumbnails(t *testing.T) {
+	long(t)
 	base := t.TempDir()
 	cmd := thumbnails(t.Context(), base, "--samples", "3")
 	out, err := cmd.StdoutPipe()
@@ -155,6 +169,7 @@ func startWorker(t *testing.T) (*exec.Cmd, *bufio.Scanner) {
 }
 
 func TestAKilledWorkerRepeatsItsOwnJobAlone(t *testing.T) {
+	long(t)
 	queue := ownQueue(t)
 	photos, results := t.TempDir(), t.TempDir()
 	t.Setenv(photosVariable, photos)

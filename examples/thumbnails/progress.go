@@ -20,17 +20,17 @@ const lookEvery = 200 * time.Millisecond
 // Progress knows how far the work is: what is done can be seen in the folder, and what is given up in its queue.
 type Progress struct {
 	results *os.Root
-	total   map[string]bool // the results that are wanted
-	pool    string          // URL of the pool; empty when there is none
+	total   map[string]string // the results that are wanted, and by which run
+	pool    string            // URL of the pool; empty when there is none
 
 	mu     sync.Mutex
 	failed map[string]bool // results that are given up
 }
 
 func newProgress(results *os.Root, wanted []Job) *Progress {
-	p := &Progress{results: results, total: make(map[string]bool), failed: make(map[string]bool)}
+	p := &Progress{results: results, total: make(map[string]string), failed: make(map[string]bool)}
 	for _, j := range wanted {
-		p.total[j.Result] = true
+		p.total[j.Result] = j.Run
 	}
 	return p
 }
@@ -53,7 +53,7 @@ func (p *Progress) now() State {
 	s := State{Total: len(p.total)}
 	s.Results, _ = names(p.results, func(name string) bool { return strings.HasSuffix(name, ".jpg") }) // a folder that has gone has no results
 	for _, name := range s.Results {
-		if p.total[name] {
+		if _, wanted := p.total[name]; wanted {
 			s.Done++
 		}
 	}
@@ -105,7 +105,7 @@ func (p *Progress) watch(ctx context.Context, q *jobs.Queue) error {
 		}
 		p.mu.Lock()
 		for _, j := range given {
-			if p.total[j.Result] {
+			if run, wanted := p.total[j.Result]; wanted && run == j.Run {
 				p.failed[j.Result] = true
 			}
 		}

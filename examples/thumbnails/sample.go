@@ -16,9 +16,9 @@ import (
 // makeSamples draws n photos into an empty folder, and adds one that is cut short, to see what becomes of such.
 func makeSamples(folder *os.Root, n int) error {
 	for i := range n {
-		size := image.Pt(1600, 1200)
+		size := image.Pt(1200, 900)
 		if i%3 == 2 {
-			size = image.Pt(1200, 1600)
+			size = image.Pt(900, 1200)
 		}
 		p := scene(size, uint64(i))
 		name, encode := fmt.Sprintf("scene-%02d.jpg", i+1), func(w io.Writer) error { return jpeg.Encode(w, p, nil) }

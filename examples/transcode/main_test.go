@@ -11,9 +11,12 @@ import (
 )
 
 func TestAllFilesAreConverted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and starts programs; run without -short")
+	}
 	base := t.TempDir()
 	program := filepath.Join(base, "transcode.exe") // an ending that every system takes
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	output := filepath.Join(base, "output")

@@ -127,7 +127,7 @@ func (f *Forebay) program(ctx context.Context) (string, error) {
 		path += ".exe"
 	}
 	fmt.Println("building forebay; the first time takes a while")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, source).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", path, source).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("forebay cannot be built here (%w); name one that is built with --forebay\n%s", err, out)
 	}
 	f.options.Program = path
