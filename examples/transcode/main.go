@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	var queues [lanes]*jobs.Queue
-	for _, l := range []lane{batch, interactive} { // what is sent last is taken first
+	for _, l := range []lane{batch, interactive} { // the urgent ones come last, and still go first
 		if queues[l], err = jobs.Open(ctx, client, "transcode-"+l.String(), "transcode-failed"); err != nil {
 			return err
 		}

@@ -12,22 +12,22 @@ const (
 	filterMax  = 1 << 22 // coefficients
 )
 
-// Resampler turns sound of one rate into sound of another. It is a windowed sinc of linear phase: all frequencies are
+// resampler turns sound of one rate into sound of another. It is a windowed sinc of linear phase: all frequencies are
 // delayed alike, and by nothing, since the filter looks as far ahead as back. Of the filter at the common multiple of both
 // rates only those values are computed that meet a sample, sorted by phase.
-type Resampler struct {
+type resampler struct {
 	up, down int         // the ratio of the rates, in lowest terms
 	half     int         // samples on each side that count
 	phases   [][]float64 // up rows of 2*half coefficients, each of the sum 1
 }
 
 // newResampler makes one. Rates whose ratio has too large terms, as 44100 and 44101, are an error.
-func newResampler(from, to int) (*Resampler, error) {
+func newResampler(from, to int) (*resampler, error) {
 	if from < 1 || to < 1 {
 		return nil, fmt.Errorf("from %d to %d samples a second: both must be above 0", from, to)
 	}
 	divisor := gcd(from, to)
-	r := &Resampler{up: to / divisor, down: from / divisor}
+	r := &resampler{up: to / divisor, down: from / divisor}
 	band := min(1, float64(to)/float64(from)) // of the input's band
 	width := (stopBand - 8) / (2.285 * math.Pi * transition * band)
 	if width*float64(r.up) > filterMax {
@@ -53,7 +53,7 @@ func newResampler(from, to int) (*Resampler, error) {
 }
 
 // resample returns the sound at the new rate: sample n is for the time of in[n*down/up]. Before and after it is silence.
-func (r *Resampler) resample(in []float64) []float64 {
+func (r *resampler) resample(in []float64) []float64 {
 	out := make([]float64, (len(in)*r.up+r.down-1)/r.down)
 	for n := range out {
 		at, row := n*r.down/r.up, r.phases[n*r.down%r.up]
