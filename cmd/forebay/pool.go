@@ -184,6 +184,9 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 		return errors.Join(listenFailure(file.Listen, err), house.abandon())
 	}
 	endpoint := endpointOf(listener.Addr(), false)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, stopSignals()...) // before anybody is told where it is, and so could end it
+	defer signal.Stop(signals)
 	leave := announce(state, endpoint, log)
 	defer leave()
 	if !a.quiet {
@@ -199,9 +202,6 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 	defer stop()
 	grace, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, stopSignals()...)
-	defer signal.Stop(signals)
 	go func() {
 		for _, act := range []func(){stop, end} {
 			select {

@@ -106,6 +106,17 @@ var rules = []rule{
 		why: "main joins the parts; its client commands speak the public API through the SDK, as every user does"},
 	{pkg: "e2e", imports: []string{"internal/history"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "it sees what a user sees: the binary and the API"},
+
+	{pkg: "examples/internal/jobs", modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why: "examples are customers: queues are reached by the public API alone"},
+	{pkg: "examples/internal/local",
+		why: "it runs the forebay program, and links nothing of it"},
+	{pkg: "examples/thumbnails", imports: []string{"examples/internal/jobs", "examples/internal/local", "worker"},
+		modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why:     "examples are customers: what they use, every user can"},
+	{pkg: "examples/transcode", imports: []string{"examples/internal/jobs", "examples/internal/local", "worker"},
+		modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why:     "as thumbnails"},
 }
 
 // importsOnly lists who may import a package, where that is fewer than the rules above would let.
