@@ -21,7 +21,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/pool"
-	"github.com/forebay-mq/forebay/internal/pool/command"
+	"github.com/forebay-mq/forebay/internal/pool/commands"
 	"github.com/forebay-mq/forebay/internal/pool/driver"
 	"github.com/forebay-mq/forebay/internal/pool/lease"
 )
@@ -128,7 +128,7 @@ func takesCommands(p config.Pool) bool {
 
 // commanded gives the workers of a driver command queues. When it cannot, the driver is closed.
 func commanded(d pool.Driver, c *client, p config.Pool, log *slog.Logger) (pool.Driver, error) {
-	with, err := command.New(command.Options{Driver: d, Client: c.Client, Pool: p.Name, Log: log.With("pool", p.Name)})
+	with, err := commands.New(commands.Options{Driver: d, Client: c.Client, Pool: p.Name, Log: log.With("pool", p.Name)})
 	if err != nil {
 		return nil, errors.Join(err, d.Close(context.Background()))
 	}

@@ -46,7 +46,7 @@ var rules = []rule{
 	{pkg: "internal/pool/driver", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
 		why: "ways to start workers; they know what an order is and nothing of queues"},
 
-	{pkg: "internal/pool/command", imports: []string{"internal/pool", "worker"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
+	{pkg: "internal/pool/commands", imports: []string{"internal/pool", "worker"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
 		why: "it stands around a driver, and speaks to workers through the public API"},
 
 	{pkg: "internal/child", modules: []string{"golang.org/x/sys"},

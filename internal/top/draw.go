@@ -2,6 +2,7 @@ package top
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -51,20 +52,21 @@ func fit(text string, width int) string {
 // Tables draws the queues and the pools of a frame, without anything around them. Queues stand in the order that the frame
 // has them in.
 func (v View) Tables(f Frame) []string {
-	lines := v.queues(f, f.Queues)
-	if pools := v.pools(f.Pools); len(pools) > 0 {
-		lines = append(append(lines, ""), pools...)
+	var lines []string
+	if len(f.Queues) > 0 {
+		lines = v.queues(f, f.Queues)
 	}
-	return lines
+	pools := v.pools(f.Pools)
+	if len(lines) > 0 && len(pools) > 0 {
+		lines = append(lines, "")
+	}
+	return append(lines, pools...)
 }
 
 // queues draws a table of those of the queues of f that are shown.
 func (v View) queues(f Frame, shown []Queue) []string {
 	var all []column
-	told := len(f.Queues) == 0
-	for _, q := range f.Queues {
-		told = told || q.Signals != nil
-	}
+	told := slices.ContainsFunc(f.Queues, func(q Queue) bool { return q.Signals != nil })
 	for _, c := range columns {
 		if told || !c.told {
 			all = append(all, c)
