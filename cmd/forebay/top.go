@@ -79,7 +79,7 @@ func (a *app) top(cmd *cobra.Command, f *topFlags) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.controller.controller(); err != nil && f.controller.given() {
+	if _, err := f.controller.controller(); err != nil && asFailure(err).code == exitUsage {
 		return err
 	}
 	ctx, stop := interruptible(cmd)

@@ -13,6 +13,9 @@ import (
 	"github.com/forebay-mq/forebay/internal/top"
 )
 
+// controllerTime bounds the wait for a controller, so that one that hangs does not hold back the queues for long.
+const controllerTime = 2 * time.Second
+
 // watcher asks what top shows. One look at a time.
 type watcher struct {
 	client *client
@@ -44,6 +47,8 @@ func (f *controllerFlags) given() bool {
 }
 
 func (w *watcher) pools(ctx context.Context) ([]top.Pool, error) {
+	ctx, cancel := context.WithTimeout(ctx, controllerTime)
+	defer cancel()
 	var all []pool.Status
 	if err := w.flags.controller.ask(ctx, http.MethodGet, "", nil, &all); err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func (d *Driver) Close(ctx context.Context) error {
 	close(d.closed)
 	d.stop()
 	d.done.Wait()
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), pool.OrderTime)
 	defer cancel()
 	left := d.living()
 	_ = each(len(left), func(i int) error { d.forget(ending, left[i]); return nil })
