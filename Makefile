@@ -52,11 +52,17 @@ bench: ## run the benchmarks; compare two outputs with `go tool -modfile=tools/g
 bench-compare: ## run the benchmarks here and in BASE (the commit before), turn by turn, and compare
 	BASE='$(BASE)' BENCH='$(BENCH)' tools/bench-compare.sh
 
+.PHONY: peers
+peers: ## other servers beside this one, the same work for all; an hour (needs the internet; DURATION=3s ROUNDS=1 for a look)
+	bench/peers/run
+
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -C bench/peers ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	bash -n bench/peers/run
 
 .PHONY: cover
 cover: ## measure what the tests reach, all packages together

@@ -37,11 +37,11 @@ queues-storage { enabled = true, path = %q }
 		name: "LocalStack", settings: "on the host, SQS only", fsynced: inMemory,
 		// The last whose SQS runs on the Python of Debian 12, with older releases of modules that have changed since.
 		install: func(ctx context.Context, s *shop) (string, error) {
-			return s.pypi(ctx, "localstack", "localstack-core", "localstack-core[base-runtime]==4.4.0", "moto-ext", "cbor2<5.7", "setuptools<80", "pyopenssl<25", "cryptography<45")
+			return s.pypi(ctx, "localstack", "localstack-core", "localstack-core[base-runtime]==4.4.0", "moto-ext", "cbor2<5.7", "setuptools<80", "pyopenssl<25", "cryptography<45", "service_identity")
 		},
 		start: func(ctx context.Context, s *shop, st *stage) (driver, error) {
 			return simple{args: []string{s.at("localstack", "bin", "python"), "-m", "localstack.runtime.main"},
-				env: []string{"GATEWAY_LISTEN=ADDRESS", "SERVICES=sqs", "EAGER_SERVICE_LOADING=1", "DISABLE_EVENTS=1", "FILESYSTEM_ROOT=FOLDER"}}.start(ctx, s, st)
+				env: []string{"GATEWAY_LISTEN=ADDRESS", "SERVICES=sqs", "EAGER_SERVICE_LOADING=1", "DISABLE_EVENTS=1", "LS_LOG=error", "FILESYSTEM_ROOT=FOLDER"}}.start(ctx, s, st)
 		},
 	},
 	{
@@ -70,7 +70,7 @@ queues-storage { enabled = true, path = %q }
 		},
 	},
 	{
-		name: "sqslite", settings: "Query protocol, the only one that it has", fsynced: inMemory,
+		name: "sqslite", settings: "Query protocol, its only one", fsynced: inMemory,
 		install: func(ctx context.Context, s *shop) (string, error) { return s.npm(ctx, "sqslite", "sqslite") },
 		start: func(ctx context.Context, s *shop, st *stage) (driver, error) {
 			return simple{args: []string{s.at("sqslite", "node_modules", ".bin", "sqslite"), "--host", "127.0.0.1", "--port", "PORT"},

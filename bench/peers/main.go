@@ -41,6 +41,7 @@ type options struct {
 func (o *options) parse(args []string) error {
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "of one measurement")
+	flags.DurationVar(&o.warm, "warm", 10*time.Second, "of work that does not count, after each start of a server")
 	flags.IntVar(&o.rounds, "rounds", 3, "each does every server and work once, in an order of its own")
 	flags.IntVar(&o.connections, "connections", 64, "that send, and as many that receive")
 	flags.IntVar(&o.backlog, "backlog", 80_000, "messages that wait when the last work begins")
@@ -58,8 +59,8 @@ func (o *options) parse(args []string) error {
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("%q is no flag: all that can be said is said with flags, see --help", flags.Arg(0))
-	case o.duration <= 0 || o.rounds <= 0 || o.connections <= 0 || o.backlog <= 0 || o.fill <= 0:
-		return errors.New("--duration, --rounds, --connections, --backlog and --fill must be above zero")
+	case o.duration <= 0 || o.rounds <= 0 || o.connections <= 0 || o.backlog <= 0 || o.fill <= 0 || o.warm < 0:
+		return errors.New("--warm cannot be negative; --duration, --rounds, --connections, --backlog and --fill must be above zero")
 	}
 	return nil
 }

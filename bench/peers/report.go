@@ -82,20 +82,24 @@ func (r *report) fail(v server, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
-	unused := func(row *row) bool {
-		return row.Server == v.name && len(row.Runs)+len(row.Failures) == 0 && row.NotOffered == ""
-	}
-	i := slices.IndexFunc(r.Rows, func(row *row) bool { return row.Server == v.name })
-	first := *r.Rows[i]
 	if at := slices.IndexFunc(r.Rows, func(row *row) bool { return row.Server == v.name && row.Work == allWorks }); at >= 0 {
 		r.Rows[at].Failures = append(r.Rows[at].Failures, err.Error())
 		return
 	}
+	i := slices.IndexFunc(r.Rows, func(row *row) bool { return row.Server == v.name })
+	first := *r.Rows[i]
 	first.Work, first.Runs, first.Failures, first.NotOffered = allWorks, nil, []string{err.Error()}, ""
-	if first.Version == "" {
-		r.Rows = slices.DeleteFunc(r.Rows, unused) // it was never there
-	}
 	r.Rows = slices.Insert(r.Rows, i, &first)
+}
+
+// prune takes out the rows of works that were never begun, where a row for all of them says why.
+func (r *report) prune() {
+	told := func(server string) bool {
+		return slices.ContainsFunc(r.Rows, func(row *row) bool { return row.Server == server && row.Work == allWorks })
+	}
+	r.Rows = slices.DeleteFunc(r.Rows, func(row *row) bool {
+		return len(row.Runs)+len(row.Failures) == 0 && row.NotOffered == "" && told(row.Server)
+	})
 }
 
 // failures counts the rows that have not done all that they should have.
@@ -151,7 +155,7 @@ func (t threeOf) text(runs int, number func(float64) string) string {
 	return number(t.low) + " / " + number(t.median) + " / " + number(t.high)
 }
 
-// whole writes a number with its thousands apart; short with two digits that matter.
+// whole writes a number with its thousands apart.
 func whole(n float64) string {
 	digits := strconv.FormatFloat(n, 'f', 0, 64)
 	for i := len(digits) - 3; i > 0; i -= 3 {
@@ -160,6 +164,7 @@ func whole(n float64) string {
 	return digits
 }
 
+// short is the same, and keeps two digits of a small one.
 func short(n float64) string {
 	if n >= 10 {
 		return whole(n)
@@ -174,7 +179,7 @@ func (r *row) cells() []string {
 	cells := []string{strings.TrimSpace(r.Server+" "+r.Version) + " (" + r.Settings + ")", r.Fsynced, r.Work, "–", "", "", "", ""}
 	var remarks []string
 	if n := len(r.Runs); n > 0 {
-		cells[3] = spread(r.Runs, perSecond).text(n, whole)
+		cells[3] = spread(r.Runs, perSecond).text(n, short)
 		if r.Times > 0 {
 			cells[4] = short(r.Times) + " ×"
 		}
@@ -200,6 +205,7 @@ func (r *row) cells() []string {
 
 // show prints the report in the form that was asked for.
 func (r *report) show(out io.Writer) error {
+	r.prune()
 	r.compare()
 	switch {
 	case r.options.into != "":

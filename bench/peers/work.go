@@ -37,9 +37,13 @@ var works = []work{
 	{name: "pipeline by ten behind a backlog", batch: batchBulk, backlog: true},
 }
 
+// warmUp are the works that a server does before it is measured.
+var warmUp = works[2:4]
+
 // plan is how long and how hard each work is done.
 type plan struct {
 	duration    time.Duration // of one measurement
+	warm        time.Duration // of work that does not count, after each start; zero: none
 	rounds      int
 	connections int           // that send, and as many that receive
 	backlog     int           // messages
@@ -95,6 +99,9 @@ func (v server) enact(ctx context.Context, s *shop, p plan, todo []work, tell fu
 	if err != nil {
 		return fmt.Errorf("not started: %w", err)
 	}
+	if err := warm(ctx, driver, p); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
 	for _, w := range todo {
 		limited, cancel := context.WithTimeout(ctx, p.limit(w))
 		m, err := driver.work(limited, p, w)
@@ -103,6 +110,24 @@ func (v server) enact(ctx context.Context, s *shop, p plan, todo []work, tell fu
 			err = errors.Join(err, stage.alive())
 		}
 		tell(w, m, err)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// warm lets a server work before it is measured: some run on machines that compile what they do often. How well it
+// does is not looked at, because the measurements come from the same works.
+func warm(ctx context.Context, d driver, p plan) error {
+	if p.warm == 0 {
+		return nil
+	}
+	p.duration = p.warm / time.Duration(len(warmUp))
+	for _, w := range warmUp {
+		limited, cancel := context.WithTimeout(ctx, p.limit(w))
+		_, _ = d.work(limited, p, w)
+		cancel()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
