@@ -53,7 +53,8 @@ bench-compare: ## run the benchmarks here and in BASE (the commit before), turn 
 	BASE='$(BASE)' BENCH='$(BENCH)' tools/bench-compare.sh
 
 .PHONY: peers
-peers: ## other servers beside this one, the same work for all; an hour (needs the internet; DURATION=3s ROUNDS=1 for a look)
+peers: ## install other servers and give all the same work, for an hour (needs the internet; see docs/peers.md)
+	$(GO) test -C bench/peers ./...
 	bench/peers/run
 
 .PHONY: lint

@@ -45,13 +45,14 @@ type flow struct {
 	load
 	sent, taken, waiting atomic.Int64
 	body                 []byte
+	begin                chan struct{} // closed when all connections are there
 
 	mu      sync.Mutex // guards latency
 	latency *hdrhistogram.Histogram
 }
 
 func newFlow(l load) *flow {
-	return &flow{load: l, body: make([]byte, bodyBytes), latency: hdrhistogram.New(1, int64(time.Minute), 3)}
+	return &flow{load: l, body: make([]byte, bodyBytes), begin: make(chan struct{}), latency: hdrhistogram.New(1, int64(time.Minute), 3)}
 }
 
 func (l load) work(ctx context.Context, p plan, w work) (measurement, error) {
@@ -146,6 +147,7 @@ func (f *flow) drive(ctx context.Context, d time.Duration, open func(context.Con
 		return 0, errors.Join(err, g.Wait())
 	}
 	start := time.Now()
+	close(f.begin)
 	timer := time.AfterFunc(d, cancel)
 	defer timer.Stop()
 	err := g.Wait()
@@ -171,6 +173,7 @@ func (f *flow) produce(ctx context.Context, g *errgroup.Group, n int, may func()
 			defer c.close()
 			latency := hdrhistogram.New(1, int64(time.Minute), 3)
 			defer f.merge(latency)
+			f.ready(ctx)
 			for {
 				if err := may(); errors.Is(err, errFull) || ctx.Err() != nil {
 					return nil
@@ -200,6 +203,7 @@ func (f *flow) consume(ctx context.Context, g *errgroup.Group, n, batch int) err
 		}
 		g.Go(func() error {
 			defer c.close()
+			f.ready(ctx)
 			for ctx.Err() == nil {
 				taken, err := c.take(ctx, batch)
 				if err != nil {
@@ -215,6 +219,14 @@ func (f *flow) consume(ctx context.Context, g *errgroup.Group, n, batch int) err
 		})
 	}
 	return nil
+}
+
+// ready waits until all connections are there, or the work is over.
+func (f *flow) ready(ctx context.Context) {
+	select {
+	case <-f.begin:
+	case <-ctx.Done():
+	}
 }
 
 // ended makes nothing of an error that comes from the end of the work.
