@@ -36,6 +36,7 @@ type options struct {
 	json, markdown bool
 	into           string
 	seed           uint64
+	command        string // that repeats this run
 }
 
 func (o *options) parse(args []string) error {
@@ -56,6 +57,13 @@ func (o *options) parse(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	o.command = "bench/peers/run"
+	flags.Visit(func(f *flag.Flag) {
+		if !slices.Contains([]string{"folder", "into", "json", "markdown", "seed"}, f.Name) {
+			o.command += fmt.Sprintf(" --%s %s", f.Name, shellWord(f.Value.String()))
+		}
+	})
+	o.command += fmt.Sprintf(" --seed %d", o.seed)
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("%q is no flag: all that can be said is said with flags, see --help", flags.Arg(0))
@@ -146,6 +154,9 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := r.measure(ctx, &shop{folder: o.folder, tree: tree}, chosen); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		r.options.into = "" // a page is not replaced by half a table
+	}
 	if err := r.show(os.Stdout); err != nil {
 		return err
 	}
@@ -235,3 +246,11 @@ func (r *report) install(ctx context.Context, s *shop, chosen []server) ([]serve
 
 // say tells the person who waits.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// shellWord quotes a value as a shell needs it.
+func shellWord(value string) string {
+	if strings.ContainsAny(value, " '") {
+		return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return value
+}

@@ -49,8 +49,7 @@ type row struct {
 const allWorks = "all"
 
 func newReport(o options, todo []work) *report {
-	return &report{options: o, todo: todo, Date: time.Now(), Connections: o.connections,
-		Command: strings.Join(append([]string{"bench/peers/run"}, os.Args[1:]...), " ")}
+	return &report{options: o, todo: todo, Date: time.Now(), Connections: o.connections, Command: o.command}
 }
 
 // enter makes the rows of a server, in the order of the table.
