@@ -208,7 +208,7 @@ func (r *report) measure(ctx context.Context, s *shop, chosen []server) error {
 func (r *report) install(ctx context.Context, s *shop, chosen []server) ([]server, error) {
 	version, err := chosen[0].install(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("Forebay itself cannot be built: %w", err)
+		return nil, fmt.Errorf("build forebay itself: %w", err)
 	}
 	r.enter(chosen[0], version)
 	versions, failed := make([]string, len(chosen)), make([]error, len(chosen))
