@@ -8,9 +8,15 @@ BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
+DURATION  ?= 30m
+FAULTS    ?= all
+SEED      ?= 0
+REPORT    ?=
+WORK      ?= 10000
+REQUESTS  ?= 10000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
-CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/...
+CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker ./queued ./internal/backend
 
 # The packages whose tests cut the power.
 TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
@@ -74,14 +80,29 @@ cover: ## measure what the tests reach, all packages together
 e2e: ## test the built binary: the whole API, restarts, kill -9, a counted load
 	$(GO) test -count=1 -v ./e2e
 
+.PHONY: e2e-work
+e2e-work: ## put WORK (10,000) messages through `forebay work`, with handlers killed, stopped and starved
+	$(GO) test -count=1 -timeout 60m -v -run '^TestWork' ./e2e -work.messages=$(WORK)
+
 .PHONY: interop
 interop: ## install real clients into a scratch folder and run each against the server (needs the internet)
 	interop/run.sh
 
 .PHONY: torture
-torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES
+torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a load of MESSAGES, REQUESTS through the gateway
 	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
+	$(GO) test -count=1 -timeout 60m -v -run 'Gateway' ./e2e -gateway.requests=$(REQUESTS)
+
+.PHONY: soak
+soak: ## mixed load for DURATION with FAULTS (all, none, or some by name) on the built binary, judged all along; SEED, REPORT=folder
+	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./e2e -soak.duration=$(DURATION) -soak.faults=$(FAULTS) \
+	  -soak.seed=$(SEED) -soak.report=$(if $(REPORT),$(abspath $(REPORT)))
+
+.PHONY: deep
+deep: ## deep and wide: a million groups, a group of a million, 120,000 in flight, 20 million purged, 10,000 queues, 14 days
+	$(GO) test -count=1 -timeout 0 -v -run '^TestDeep' ./e2e -deep
+	$(GO) test -count=1 -timeout 0 -v -run '^TestRetention' ./internal/testkit/conformance -deep
 
 .PHONY: mutants
 mutants: ## build the service with one mistake at a time: each must be found by the crash tests

@@ -1,25 +1,45 @@
 package e2e
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 )
 
 var (
-	endpoint     = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
-	killRounds   = flag.Int("kill.rounds", 3, "how often the server is killed under load")
-	loadMessages = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
+	endpoint        = flag.String("endpoint", "", "tour the server at this URL, with the environment's credentials, instead of one of our own")
+	killRounds      = flag.Int("kill.rounds", 3, "how often the server is killed under load")
+	loadMessages    = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
+	workMessages    = flag.Int("work.messages", 300, "how many messages go through forebay work")
+	gatewayMeasure  = flag.Bool("gateway.measure", false, "measure what the way through the gateway costs")
+	gatewayRequests = flag.Int("gateway.requests", 300, "how many requests go through the gateway while everything is killed")
 )
 
 // binary is the program under test, built once by TestMain.
 var binary string
 
 func TestMain(m *testing.M) {
+	if waits := os.Getenv(workerWaits); waits != "" { // this process is a worker of a pool under test
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := poolWorker(ctx, waits); err != nil {
+			fmt.Fprintln(os.Stderr, "worker:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	flag.Parse()
+	if os.Getenv(backendVariable) != "" {
+		os.Exit(runBackend())
+	}
 	os.Exit(run(m))
 }
 
@@ -34,11 +54,18 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "forebay")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/forebay")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build the binary:", err)
+	if err := build(binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// build builds the program, with flags of `go build`.
+func build(path string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-o", path}, flags, []string{"../cmd/forebay"})
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
 }

@@ -53,6 +53,9 @@ venv() {
   "$scratch/$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
+# readme prints the one block of README.md in the language.
+readme() { awk -v "fence=\`\`\`$1" '$0 == fence { inside = 1; next } /^```/ { inside = 0 } inside' README.md; }
+
 # javascript installs what the lock file names, once for both smokes.
 javascript() {
   [ ! -d "$scratch/js" ] || return 0
@@ -60,7 +63,12 @@ javascript() {
   npm ci --prefix "$scratch/js" --no-audit --no-fund --loglevel error >/dev/null
 }
 
-run_boto3() { venv boto3 boto3 && "$scratch/boto3/bin/python" "$interop/python/smoke.py"; }
+run_boto3() {
+  venv boto3 boto3
+  "$scratch/boto3/bin/python" "$interop/python/smoke.py"
+  readme python | "$scratch/boto3/bin/python" - | grep -x hello >/dev/null
+  echo 'ok README'
+}
 run_boto3_query() { venv boto3-query 'boto3==1.26.*' && "$scratch/boto3-query/bin/python" "$interop/python/smoke.py"; }
 run_aws_cli_1() { venv aws-cli-1 awscli && "$interop/cli/smoke.sh" "$scratch/aws-cli-1/bin/aws"; }
 run_aws_cli_debian() {
@@ -70,7 +78,13 @@ run_aws_cli_debian() {
   fi
   "$interop/cli/smoke.sh" /usr/bin/aws
 }
-run_javascript() { javascript && node --no-warnings "$scratch/js/client-sqs.mjs"; }
+run_javascript() {
+  javascript
+  node --no-warnings "$scratch/js/client-sqs.mjs"
+  readme js >"$scratch/js/readme.mjs"
+  node --no-warnings "$scratch/js/readme.mjs"
+  echo 'ok README'
+}
 run_sqs_consumer() { javascript && node --no-warnings "$scratch/js/sqs-consumer.mjs"; }
 run_java() {
   cp -r "$interop/java" "$scratch/java"
@@ -78,6 +92,13 @@ run_java() {
 }
 run_celery() { venv celery 'celery[sqs]' && "$scratch/celery/bin/python" "$interop/celery/smoke.py"; }
 run_go() { go test -count=1 -v -run '^TestTour$' ./e2e -endpoint "$AWS_ENDPOINT_URL_SQS" | "$interop/go.awk"; }
+
+run_elasticmq() {
+  cp -r "$interop/elasticmq" "$scratch/elasticmq"
+  mvn -f "$scratch/elasticmq" --quiet --batch-mode dependency:copy-dependencies -DoutputDirectory="$scratch/elasticmq/jars"
+  [ -x "$scratch/forebay" ] || go build -o "$scratch/forebay" ./cmd/forebay
+  "$scratch/elasticmq/work.sh" "$scratch/forebay" "$scratch/elasticmq/jars"
+}
 
 # client NAME FUNCTION runs one client in a shell of its own and adds its row to the table. A smoke prints
 # "version ...", "protocol ..." and a line "ok ..." or "FAILED ..." for each step.
@@ -104,9 +125,9 @@ fi
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL
 
 export interop scratch
-export -f venv javascript
+export -f venv javascript readme
 clients=("$@")
-[ $# -gt 0 ] || clients=(boto3 boto3_query aws_cli_1 aws_cli_debian javascript sqs_consumer java celery go)
+[ $# -gt 0 ] || clients=(boto3 boto3_query aws_cli_1 aws_cli_debian javascript sqs_consumer java celery go elasticmq)
 for name in "${clients[@]}"; do
   declare -F "run_$name" >/dev/null || { echo "no client named $name" >&2; exit 2; }
   export -f "run_$name"

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,12 +61,7 @@ func (s *settings) load(cmd *cobra.Command) (*config.Config, []config.Value, err
 	}
 	cfg, values, err := config.Load(from)
 	if err != nil {
-		what, hints, _ := strings.Cut(err.Error(), "\n")
-		f := &failure{code: exitUsage, what: what, err: err}
-		for line := range strings.Lines(hints) {
-			f.hints = append(f.hints, strings.TrimPrefix(strings.TrimRight(line, "\n"), "  "))
-		}
-		return nil, nil, f
+		return nil, nil, fileFailure(err)
 	}
 	return cfg, values, nil
 }

@@ -38,6 +38,7 @@ func (a *app) demoCommand() *cobra.Command {
 		},
 	}
 	a.targetFlags(cmd)
+	cmd.AddCommand(a.demoGatewayCommand())
 	return cmd
 }
 

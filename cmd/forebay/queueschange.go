@@ -119,11 +119,7 @@ func (a *app) queuesSetCommand() *cobra.Command {
 			if len(values) == 0 && dead.queue == "" {
 				return usage("nothing to set\n  Like this:  forebay queues set %s visibility_timeout=45s", args[0])
 			}
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			url, err := c.queueURL(ctx, args[0])
+			c, url, err := a.reach(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -212,13 +208,17 @@ func (a *app) queuesDeleteCommand() *cobra.Command {
 	return cmd
 }
 
+// reach connects and finds the URL of a queue.
+func (a *app) reach(ctx context.Context, name string) (c *client, url string, err error) {
+	if c, err = a.connect(); err == nil {
+		url, err = c.queueURL(ctx, name)
+	}
+	return c, url, err
+}
+
 // find connects and looks a queue up with its counts.
 func (a *app) find(ctx context.Context, name string) (*client, queueItem, error) {
-	c, err := a.connect()
-	if err != nil {
-		return nil, queueItem{}, err
-	}
-	url, err := c.queueURL(ctx, name)
+	c, url, err := a.reach(ctx, name)
 	if err != nil {
 		return nil, queueItem{}, err
 	}

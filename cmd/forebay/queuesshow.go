@@ -41,11 +41,7 @@ func (a *app) queuesShowCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			url, err := c.queueURL(ctx, args[0])
+			c, url, err := a.reach(ctx, args[0])
 			if err != nil {
 				return err
 			}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"forebay": main, "aws": fakeAWS})
+	testscript.Main(m, map[string]func(){"forebay": main, "aws": fakeAWS, "shop": shop})
 }
 
 // fakeAWS stands for the aws program of the user: it shows how it was called.
@@ -29,6 +32,24 @@ func fakeAWS() {
 	if slices.Contains(os.Args, "fail") {
 		os.Exit(254)
 	}
+}
+
+// shop is a web server behind a backend. It writes its address into a file, and runs until it is killed.
+func shop() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	if err := os.WriteFile("shop-address", []byte("http://"+listener.Addr().String()), 0o600); err != nil {
+		panic(err)
+	}
+	notify("READY=1", slog.New(slog.DiscardHandler))
+	panic(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/shop/broken" {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprintf(w, "%s %s for %s", r.Method, r.URL, r.Host)
+	})))
 }
 
 // readyTimeout bounds the wait for a server; it is long because nobody waits for it but a broken test.
@@ -53,6 +74,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready":     waitReady,
+			"pooled":    waitPooled,
 			"terminate": terminateServer,
 			"capture":   capture,
 		},
@@ -62,16 +84,7 @@ func TestScripts(t *testing.T) {
 // waitReady waits until the server of the script is ready, and sets ENDPOINT and ADDRESS to where it is. Its
 // argument is the data folder; left out, it is forebay-data.
 func waitReady(ts *testscript.TestScript, _ bool, args []string) {
-	socket := ts.Value(socketKey{}).(*net.UnixConn)
-	ts.Check(socket.SetReadDeadline(time.Now().Add(readyTimeout)))
-	for {
-		text := make([]byte, 64)
-		n, err := socket.Read(text)
-		ts.Check(err)
-		if string(text[:n]) == "READY=1" {
-			break
-		}
-	}
+	waitNotified(ts)
 	folder := "forebay-data"
 	if len(args) > 0 {
 		folder = args[0]
@@ -79,6 +92,32 @@ func waitReady(ts *testscript.TestScript, _ bool, args []string) {
 	endpoint := strings.TrimSpace(ts.ReadFile(filepath.Join(folder, endpointFile)))
 	ts.Setenv("ENDPOINT", endpoint)
 	ts.Setenv("ADDRESS", strings.TrimPrefix(endpoint, "http://"))
+}
+
+// waitNotified waits until what the script has started says that it is ready.
+func waitNotified(ts *testscript.TestScript) {
+	socket := ts.Value(socketKey{}).(*net.UnixConn)
+	ts.Check(socket.SetReadDeadline(time.Now().Add(readyTimeout)))
+	for {
+		text := make([]byte, 64)
+		n, err := socket.Read(text)
+		ts.Check(err)
+		if string(text[:n]) == "READY=1" {
+			return
+		}
+	}
+}
+
+// waitPooled waits until the controller of pools of the script has made its first decision.
+func waitPooled(ts *testscript.TestScript, _ bool, _ []string) {
+	waitNotified(ts)
+	journal := ts.MkAbs(filepath.Join("forebay-pools", "orders.decisions.jsonl"))
+	for deadline := time.Now().Add(readyTimeout); time.Now().Before(deadline); runtime.Gosched() {
+		if info, err := os.Stat(journal); err == nil && info.Size() > 0 {
+			return
+		}
+	}
+	ts.Fatalf("the pool has decided nothing in %s", readyTimeout)
 }
 
 // terminateServer sends SIGTERM to the server of the script, as a service manager does. (kill knows -INT alone.)

@@ -247,13 +247,6 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// Stats returns each queue's figures in name order, for at most max queues (zero: all), and how many queues there
-// are. After Close there are none.
-func (b *Broker) Stats(max int) (stats []queue.Stats, queues int) {
-	b.ask(func(o *owner) { stats, queues = o.stats(max) })
-	return stats, queues
-}
-
 // Totals returns the counters of all queues together since the start, deleted queues included.
 func (b *Broker) Totals() queue.Counters {
 	var totals queue.Counters

@@ -42,12 +42,13 @@ var (
 )
 
 // State, version 1: flags byte, then Visible, Received, First and Sent as varints, Receives, Epoch and Size as
-// uvarints, GroupID as text. See the ritual at headerVersion.
+// uvarints, GroupID as text, and with its flag Late as uvarint. See the ritual at headerVersion.
 
 // The flags of a state.
 const (
 	stateDelayed = 1 << iota
 	stateAdopted
+	stateLate
 )
 
 func appendState(dst []byte, s *queue.State) []byte {
@@ -58,6 +59,9 @@ func appendState(dst []byte, s *queue.State) []byte {
 	if s.Adopted {
 		flags |= stateAdopted
 	}
+	if s.Late != 0 {
+		flags |= stateLate
+	}
 	dst = append(dst, stateVersion, flags)
 	dst = appendMillis(dst, s.Visible)
 	dst = appendMillis(dst, s.Received)
@@ -66,7 +70,11 @@ func appendState(dst []byte, s *queue.State) []byte {
 	dst = binary.AppendUvarint(dst, uint64(s.Receives))
 	dst = binary.AppendUvarint(dst, uint64(s.Epoch))
 	dst = binary.AppendUvarint(dst, uint64(s.Size))
-	return appendText(dst, s.GroupID)
+	dst = appendText(dst, s.GroupID)
+	if s.Late != 0 {
+		dst = binary.AppendUvarint(dst, uint64(s.Late))
+	}
+	return dst
 }
 
 func decodeState(data []byte) (queue.State, error) {
@@ -76,6 +84,9 @@ func decodeState(data []byte) (queue.State, error) {
 		Visible: d.millis(), Received: d.millis(), First: d.millis(), Sent: d.millis(),
 		Receives: d.uint32(), Epoch: d.uint32(), Size: d.uint32(), GroupID: d.text(),
 		Delayed: flags&stateDelayed != 0, Adopted: flags&stateAdopted != 0,
+	}
+	if flags&stateLate != 0 {
+		s.Late = d.uint32()
 	}
 	return s, d.end("message state")
 }

@@ -74,6 +74,7 @@ func TestSmallValuesComeBackAsTheyWereStored(t *testing.T) {
 			Receives: rapid.Uint32().Draw(t, "receives"), Epoch: rapid.Uint32().Draw(t, "epoch"), Sent: anyMillis.Draw(t, "sent"),
 			Size: rapid.Uint32().Draw(t, "size"), Delayed: rapid.Bool().Draw(t, "delayed"),
 			GroupID: rapid.String().Draw(t, "group"), Adopted: rapid.Bool().Draw(t, "adopted"),
+			Late: rapid.Uint32().Draw(t, "late") * uint32(rapid.IntRange(0, 1).Draw(t, "is late")),
 		}
 		if got, err := decodeState(appendState(nil, &state)); err != nil || got != state {
 			t.Fatalf("state: got %+v, %v, want %+v", got, err, state)
@@ -113,7 +114,7 @@ var (
 		FailureReason: "r",
 	}}
 	goldenState = queue.State{
-		Visible: 1, Received: 2, First: 3, Receives: 4, Epoch: 5, Sent: 6, Size: 7, Delayed: true, GroupID: "g", Adopted: true,
+		Visible: 1, Received: 2, First: 3, Receives: 4, Epoch: 5, Sent: 6, Size: 7, Delayed: true, GroupID: "g", Adopted: true, Late: 8,
 	}
 	goldenMark = queue.Mark{Next: 1, Low: 2, Live: 3, Bytes: 4, Now: 5}
 	goldenSend = queue.RememberedSend{Key: [16]byte{1}, ID: queue.MessageID{2}, Seq: 3, Sent: 4}
@@ -133,7 +134,7 @@ const (
 		`"FIFO":true,"ContentDedup":true,"DedupByGroup":true,"LimitPerGroup":true},"Tags":{"k":"v"}}`
 	goldenTaskText = `{"ID":"id","Source":1,"UpTo":2,"Handle":"h","Status":"RUNNING","SourceARN":"s",` +
 		`"DestinationARN":"d","Rate":3,"Moved":4,"ToMove":5,"Started":6,"FailureReason":"r"}`
-	goldenStateHex   = "0103020406" + "0c04050701" + "67"
+	goldenStateHex   = "0107020406" + "0c04050701" + "67" + "08"
 	goldenMarkHex    = "010102" + "06080a"
 	goldenSendHex    = "01" + "02000000000000000000000000000000" + "0308"
 	goldenDeletedHex = "010a"

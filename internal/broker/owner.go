@@ -24,6 +24,7 @@ type owner struct {
 	catalog *queue.Catalog
 	clock   Clock
 	waiters waiters
+	watches watches
 
 	now      time.Time // of this round
 	round    *round    // what this round has led to so far
@@ -40,7 +41,8 @@ type owner struct {
 func newOwner(b *Broker, catalog *queue.Catalog, clock Clock, waitersMax int) *owner {
 	return &owner{
 		b: b, catalog: catalog, clock: clock,
-		waiters: waiters{max: waitersMax, lines: map[queue.ID]*line{}, polls: &b.polls},
+		waiters: waiters{max: waitersMax, lines: map[queue.ID]*line{}, polls: &b.polls, named: map[*queue.Consumer][]*waiter{}},
+		watches: watches{},
 		round:   b.rounds.Get().(*round),
 	}
 }
@@ -177,6 +179,9 @@ func (o *owner) step(cmd queue.Command) (any, error) {
 		o.round.sync = o.round.sync || !lazy(cmd, records)
 	}
 	o.ready = append(o.ready, result.Ready...)
+	for _, who := range result.Busy {
+		o.waiters.stirred(who)
+	}
 	for _, refill := range result.Refills {
 		o.round.reads = append(o.round.reads, read{refill: refill})
 	}
@@ -220,6 +225,7 @@ func (o *owner) depart(departures []queue.Departure) {
 func (o *owner) settle() {
 	for i := 0; i < len(o.ready); i++ { // waking can make more ready
 		o.wake(o.ready[i])
+		o.tell(o.ready[i])
 	}
 	o.ready = o.ready[:0]
 }
@@ -272,13 +278,5 @@ func (o *owner) drain() {
 		o.waiters.remove(w)
 		o.answerEmpty(w.request, w.received)
 	}
-}
-
-func (o *owner) stats(max int) ([]queue.Stats, int) {
-	stats, queues := o.catalog.Stats(o.now, max)
-	waiting := o.waiters.byName()
-	for i := range stats {
-		stats[i].Waiters = waiting[stats[i].Name]
-	}
-	return stats, queues
+	o.tellAll()
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"container/heap"
 	"container/list"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,23 +20,48 @@ type waiter struct {
 	due      time.Time       // when it gets the empty answer
 	place    *list.Element   // in its line
 	index    int             // in waiters.due
+	rank     int             // in line.named, if it is there
+	number   uint64          // grows with every waiter
+	busy     uint64          // Busy of its consumer, as the order of line.named knows it
 }
 
 // poll says whether it is a long poll; else it is a short one that waits for messages on their way.
 func (w *waiter) poll() bool { return w.received.Wait > 0 }
 
+// named says whether it is a long poll of a consumer who gave a name.
+func (w *waiter) named() bool { return w.received.Consumer != nil && w.poll() }
+
 // line is the waiters of one queue in arrival order.
+//
+// Places are taken in that order. Those of consumers with a name belong to all of them together: whoever of them was
+// busy most recently is served first, and the others move up, so that the idle ones stay idle. Nobody without a
+// name waits longer for it.
 type line struct {
 	list.List
 	short int // how many are no long polls
+	named busyHeap
+}
+
+// turn returns the waiter whose turn it is at a place, who then has that place.
+func (l *line) turn(place *list.Element) *waiter {
+	w := place.Value.(*waiter)
+	if !w.named() || l.named[0] == w {
+		return w
+	}
+	first := l.named[0]
+	first.place.Value, w.place = w, first.place
+	place.Value, first.place = first, place
+	return first
 }
 
 // waiters are all waiting receives. The owner uses it.
 type waiters struct {
-	max   int
-	lines map[queue.ID]*line
-	due   dueHeap
-	polls *atomic.Int64 // how many are long polls, for others to read
+	max     int
+	lines   map[queue.ID]*line
+	due     dueHeap
+	polls   *atomic.Int64 // how many are long polls, for others to read
+	named   map[*queue.Consumer][]*waiter
+	numbers uint64
 }
 
 func (ws *waiters) len() int { return len(ws.due) }
@@ -49,10 +75,17 @@ func (ws *waiters) add(w *waiter) {
 		l = new(line)
 		ws.lines[w.received.Queue] = l
 	}
+	ws.numbers++
+	w.number = ws.numbers
 	w.place = l.PushBack(w)
 	heap.Push(&ws.due, w)
 	w.request.wait = w
 	ws.count(l, w, 1)
+	if who := w.received.Consumer; w.named() {
+		w.busy = who.Busy()
+		heap.Push(&l.named, w)
+		ws.named[who] = append(ws.named[who], w)
+	}
 }
 
 func (ws *waiters) remove(w *waiter) {
@@ -64,6 +97,22 @@ func (ws *waiters) remove(w *waiter) {
 	heap.Remove(&ws.due, w.index)
 	w.request.wait = nil
 	ws.count(l, w, -1)
+	if who := w.received.Consumer; w.named() {
+		heap.Remove(&l.named, w.rank)
+		ws.named[who] = slices.DeleteFunc(ws.named[who], func(other *waiter) bool { return other == w })
+		if len(ws.named[who]) == 0 {
+			delete(ws.named, who)
+		}
+	}
+}
+
+// stirred gives the waiters of a consumer who was busy a moment ago their new rank, one by one: a heap bears no more
+// than one that is out of order.
+func (ws *waiters) stirred(who *queue.Consumer) {
+	for _, w := range ws.named[who] {
+		w.busy = who.Busy()
+		heap.Fix(&ws.lines[w.received.Queue].named, w.rank)
+	}
 }
 
 func (ws *waiters) count(l *line, w *waiter, n int) {
@@ -74,14 +123,13 @@ func (ws *waiters) count(l *line, w *waiter, n int) {
 	}
 }
 
-// byName counts the long polls of each queue.
-func (ws *waiters) byName() map[string]int64 {
-	counts := make(map[string]int64, len(ws.lines))
-	for _, l := range ws.lines {
-		w := l.Front().Value.(*waiter)
-		counts[w.request.cmd.(*queue.Receive).In.Queue.Name] += int64(l.Len() - l.short)
+// polling counts the long polls of a queue.
+func (ws *waiters) polling(id queue.ID) int64 {
+	l := ws.lines[id]
+	if l == nil {
+		return 0
 	}
-	return counts
+	return int64(l.Len() - l.short)
 }
 
 // dueHeap orders waiters by the end of their time.
@@ -103,6 +151,35 @@ func (h *dueHeap) Push(x any) {
 }
 
 func (h *dueHeap) Pop() any {
+	last := len(*h) - 1
+	w := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return w
+}
+
+// busyHeap orders waiters by how recently their consumers were busy, and those alike by their arrival.
+type busyHeap []*waiter
+
+func (h busyHeap) Len() int { return len(h) }
+
+func (h busyHeap) Less(i, j int) bool {
+	return h[i].busy > h[j].busy || h[i].busy == h[j].busy && h[i].number < h[j].number
+}
+
+func (h busyHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].rank, h[j].rank = i, j
+}
+
+// Push and Pop are for package heap.
+func (h *busyHeap) Push(x any) {
+	w := x.(*waiter)
+	w.rank = len(*h)
+	*h = append(*h, w)
+}
+
+func (h *busyHeap) Pop() any {
 	last := len(*h) - 1
 	w := (*h)[last]
 	(*h)[last] = nil
@@ -135,7 +212,7 @@ func (o *owner) wake(id queue.ID) {
 		return
 	}
 	for place := l.Front(); place != nil; {
-		w := place.Value.(*waiter)
+		w := l.turn(place)
 		place = place.Next()
 		if w.request.ctx.Err() != nil {
 			o.waiters.remove(w)

@@ -93,16 +93,11 @@ func Duration(text string) (time.Duration, error) {
 }
 
 func bytes(text string) (string, error) {
-	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "": 1} {
-		digits, ok := strings.CutSuffix(text, suffix)
-		if !ok {
-			continue
-		}
-		if n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 32); err == nil && n >= 0 {
-			return strconv.FormatInt(n*factor, 10), nil
-		}
+	n, err := Size(text)
+	if err != nil {
+		return "", err
 	}
-	return "", fmt.Errorf("%q is no size; write it like 256KiB", text)
+	return strconv.FormatInt(n, 10), nil
 }
 
 func boolean(text string) (string, error) {

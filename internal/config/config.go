@@ -37,10 +37,11 @@ type Config struct {
 	LogFormat string // auto, text or json
 	LogLevel  string // debug, info, warn or error
 
-	MetricsQueuesMax int   // queues with metrics of their own
-	MemoryCache      int64 // bytes of message bodies kept in memory
-	MemoryStore      int64 // bytes of the store's block cache
-	MemoryTable      int64 // bytes of the store's write buffer
+	MetricsQueuesMax  int   // queues with metrics of their own
+	MetricsCloudWatch bool  // serve them under the names of Amazon CloudWatch too
+	MemoryCache       int64 // bytes of message bodies kept in memory
+	MemoryStore       int64 // bytes of the store's block cache
+	MemoryTable       int64 // bytes of the store's write buffer
 
 	Queues []Queue // to be created at the start if missing, in file order
 }

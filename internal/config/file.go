@@ -63,16 +63,8 @@ func readFile(path string) (*file, error) {
 
 func parseFile(path string, data []byte) (*file, error) {
 	r := reader{data: data, file: &file{path: path, entries: map[string]entry{}}}
-	var tree map[string]any
-	if err := toml.Unmarshal(data, &tree); err != nil {
-		if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
-			line, column := bad.Position()
-			return nil, r.mark(line, column, 1, strings.TrimPrefix(bad.Error(), "toml: "), "")
-		}
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	r.tree = tree
-	if err := r.read(); err != nil {
+	r.section, r.entry = r.checkSection, r.take
+	if err := r.parse(); err != nil {
 		return nil, err
 	}
 	return r.file, nil
@@ -84,6 +76,9 @@ type reader struct {
 	tree  map[string]any
 	file  *file
 	table []string
+
+	section func(key) error // checks the name of a [table]
+	entry   func(key) error // takes one key and its value
 }
 
 // key is one key as it stands in the file.
@@ -91,6 +86,18 @@ type key struct {
 	path         []string // from the root
 	line, column int
 	width        int
+}
+
+// parse reads the tree, then walks the expressions.
+func (r *reader) parse() error {
+	if err := toml.Unmarshal(r.data, &r.tree); err != nil {
+		if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
+			line, column := bad.Position()
+			return r.mark(line, column, 1, strings.TrimPrefix(bad.Error(), "toml: "), "")
+		}
+		return fmt.Errorf("%s: %w", r.file.path, err)
+	}
+	return r.read()
 }
 
 func (r *reader) read() error {
@@ -132,8 +139,8 @@ func (r *reader) key(p *unstable.Parser, node *unstable.Node, table []string) ke
 	return k
 }
 
-// section checks the name of a [table], and notes a queue.
-func (r *reader) section(k key) error {
+// checkSection checks the name of a [table], and notes a queue.
+func (r *reader) checkSection(k key) error {
 	if k.path[0] == "queues" {
 		if len(k.path) != 2 {
 			return r.markKey(k, "a queue's section is [queues.NAME]", `quote names with dots: [queues."orders.fifo"]`)
@@ -150,7 +157,7 @@ func (r *reader) section(k key) error {
 	return r.markKey(k, fmt.Sprintf("unknown section [%s]", name), didYouMean(name, sections()))
 }
 
-// value notes the value of one key. An inline table is read like the section it stands for.
+// value hands on one key. An inline table is read like the section it stands for.
 func (r *reader) value(p *unstable.Parser, node *unstable.Node, table []string) error {
 	k := r.key(p, node, table)
 	if node.Value().Kind == unstable.InlineTable {
@@ -164,6 +171,11 @@ func (r *reader) value(p *unstable.Parser, node *unstable.Node, table []string) 
 		}
 		return nil
 	}
+	return r.entry(k)
+}
+
+// take notes the value of one key.
+func (r *reader) take(k key) error {
 	text, ok := plain(r.lookup(k.path))
 	if !ok {
 		return r.markKey(k, fmt.Sprintf("%q takes a text, a number, true or false, or a list of texts", k.path[len(k.path)-1]), "")

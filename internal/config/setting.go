@@ -54,6 +54,7 @@ var settings = []Setting{
 	text("log.format", "auto", "auto, text or json; auto is text on a terminal", oneOf("auto", "text", "json"), func(c *Config) *string { return &c.LogFormat }),
 	text("log.level", "info", "debug, info, warn or error", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
 	{Key: "metrics.max_queues", Usage: "queues that get metrics of their own", initial: "1000", set: setQueuesMax},
+	yesNo("metrics.cloudwatch", "no", "serve /metrics/cloudwatch: queues under the names of Amazon CloudWatch", func(c *Config) *bool { return &c.MetricsCloudWatch }),
 	size("memory.cache", "64MiB", "message bodies kept in memory", func(c *Config) *int64 { return &c.MemoryCache }),
 	size("memory.store", "64MiB", "block cache of the store", func(c *Config) *int64 { return &c.MemoryStore }),
 	size("memory.table", "64MiB", "write buffer of the store", func(c *Config) *int64 { return &c.MemoryTable }),
@@ -91,17 +92,20 @@ func onOff(field func(*Config) *bool) func(*Config, string) error {
 
 func size(key, initial, usage string, field func(*Config) *int64) Setting {
 	return Setting{Key: key, Usage: usage, initial: initial, set: func(c *Config, text string) error {
-		n, err := parseSize(text)
+		n, err := Size(text)
 		if err != nil {
 			return err
+		}
+		if n < 1<<20 {
+			return fmt.Errorf("%q is below the minimum of 1MiB", text)
 		}
 		*field(c) = n
 		return nil
 	}}
 }
 
-// parseSize reads a number of bytes such as 4194304, 512KiB, 64MiB or 2GiB; at least 1 MiB.
-func parseSize(text string) (int64, error) {
+// Size reads a number of bytes such as 4194304, 512KiB, 64MiB or 2GiB; more than none.
+func Size(text string) (int64, error) {
 	digits, unit := text, int64(1)
 	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
 		if rest, ok := strings.CutSuffix(text, suffix); ok {
@@ -111,9 +115,6 @@ func parseSize(text string) (int64, error) {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n <= 0 || n > (1<<40)/unit {
 		return 0, fmt.Errorf("%q is no size; write it like 64MiB", text)
-	}
-	if n*unit < 1<<20 {
-		return 0, fmt.Errorf("%q is below the minimum of 1MiB", text)
 	}
 	return n * unit, nil
 }

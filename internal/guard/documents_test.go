@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"go/ast"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,7 +17,7 @@ var (
 )
 
 // tops are the folders in the root that a document may name; a quoted path that begins with one must exist.
-var tops = []string{"cmd", "internal", "docs", "e2e", "interop", "bench", "tools", "changelog", "examples", ".ci", ".github"}
+var tops = []string{"cmd", "worker", "internal", "docs", "e2e", "interop", "bench", "tools", "changelog", "examples", ".ci", ".github"}
 
 func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	walk(t, func(p string) {
@@ -74,6 +75,30 @@ func TestTheIndexOfDecisionsIsComplete(t *testing.T) {
 		name := path.Base(p)
 		if path.Dir(p) == "docs/decisions" && name != "README.md" && strings.Count(index, "("+name+")") != 1 {
 			t.Errorf("docs/decisions/README.md must list %s, once", name)
+		}
+	})
+}
+
+// testName matches the name of a test in a document.
+var testName = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]*)`")
+
+func TestDocumentsNameOnlyTestsThatExist(t *testing.T) {
+	functions := make(map[string]bool)
+	for _, f := range sources(t) {
+		for _, decl := range f.file.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok && f.tests {
+				functions[d.Name.Name] = true
+			}
+		}
+	}
+	walk(t, func(p string) {
+		if !strings.HasSuffix(p, ".md") {
+			return
+		}
+		for _, m := range testName.FindAllStringSubmatch(read(t, p), -1) {
+			if !functions[m[1]] {
+				t.Errorf("%s names the test %s, which is not there", p, m[1])
+			}
 		}
 	})
 }

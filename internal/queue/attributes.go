@@ -45,7 +45,7 @@ func NewAttributes(fifo bool) Attributes {
 
 // KnownAttribute says whether GetQueueAttributes takes name, whichever type the queue has.
 func KnownAttribute(name string) bool {
-	return name == "All" || findSetting(name) != nil || slices.Contains(readOnlyAttributes[:], name)
+	return name == "All" || findSetting(name) != nil || slices.Contains(readOnlyAttributes[:], name) || extraAttributes[name] != nil
 }
 
 // Apply sets attributes from their texts: all of them, or none when it returns an error. Which error does not

@@ -3,24 +3,23 @@ package queue
 import (
 	"cmp"
 	"encoding/binary"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
 // Options are what a Catalog is built with.
 type Options struct {
-	Account     string // 12 digits
-	Region      string
-	Seed        uint64 // of the source of chance
-	Epoch       uint32 // number of this start of the server; differs from all earlier ones
-	NoCoolDown  bool   // no 60-second pauses after DeleteQueue and PurgeQueue
-	AutoCreate  bool   // SendMessage and ReceiveMessage create a missing queue, as under --dev
-	CacheBytes  int64  // bodies kept in memory; zero: 64 MiB
-	WindowMax   int    // deliverable entries of a queue that sends put into memory; zero: 32 Ki, FIFO 128 Ki
-	EntriesMax  int64  // entries of all queues together before windows shrink; zero: 2 Mi
-	InFlightMax int    // zero: InFlightMax of the contract; tests lower it
+	Account      string // 12 digits
+	Region       string
+	Seed         uint64 // of the source of chance
+	Epoch        uint32 // number of this start of the server; differs from all earlier ones
+	NoCoolDown   bool   // no 60-second pauses after DeleteQueue and PurgeQueue
+	AutoCreate   bool   // SendMessage and ReceiveMessage create a missing queue, as under --dev
+	CacheBytes   int64  // bodies kept in memory; zero: 64 MiB
+	WindowMax    int    // deliverable entries of a queue that sends put into memory; zero: 32 Ki, FIFO 128 Ki
+	EntriesMax   int64  // entries of all queues together before windows shrink; zero: 2 Mi
+	InFlightMax  int    // zero: InFlightMax of the contract; tests lower it
+	ConsumersMax int    // consumers with a name that are known at a time; zero: 100,000
 }
 
 // Catalog is all the queues of one owner. It is not safe for concurrent use: one goroutine steps it.
@@ -37,7 +36,11 @@ type Catalog struct {
 	entriesMax int64
 	agenda     agenda
 	lastClock  Millis
-	gone       Counters // of deleted queues
+	gone       Counters        // of deleted queues
+	active     map[ID]struct{} // used since the last Sample
+	consumers  map[consumerKey]*Consumer
+	nextSweep  Millis // when consumers may next be forgotten
+	stirs      uint64 // how often consumers received or deleted something
 
 	records []Record
 	result  Result
@@ -52,6 +55,7 @@ func NewCatalog(opts Options) *Catalog {
 	binary.LittleEndian.PutUint64(seed[:], opts.Seed)
 	binary.LittleEndian.PutUint32(seed[8:], opts.Epoch)
 	opts.InFlightMax = cmp.Or(opts.InFlightMax, InFlightMax)
+	opts.ConsumersMax = cmp.Or(opts.ConsumersMax, consumersMax)
 	return &Catalog{
 		opts:       opts,
 		realm:      Realm{Account: opts.Account, Region: opts.Region},
@@ -59,6 +63,8 @@ func NewCatalog(opts Options) *Catalog {
 		queues:     make(map[ID]*queue),
 		byName:     make(map[string]*queue),
 		deleted:    make(map[string]Millis),
+		active:     make(map[ID]struct{}),
+		consumers:  make(map[consumerKey]*Consumer),
 		nextID:     ID(opts.Epoch)<<32 + 1, // an id is never given twice, also when its queue is gone
 		cache:      cache{max: cmp.Or(opts.CacheBytes, cacheDefault)},
 		entriesMax: cmp.Or(opts.EntriesMax, entriesDefault),
@@ -89,6 +95,10 @@ func (c *Catalog) Step(now time.Time, cmd Command) (Result, []Record, error) {
 // use lets time pass in q and has its window and its place in the agenda seen to at the end of the step.
 func (c *Catalog) use(q *queue, now Millis) {
 	c.used = append(c.used, q)
+	if !q.active {
+		q.active = true
+		c.active[q.id] = struct{}{}
+	}
 	q.advance(now)
 }
 
@@ -169,31 +179,6 @@ func (c *Catalog) CountEmpty(id ID) {
 	if q := c.queues[id]; q != nil {
 		q.counters.EmptyReceives++
 	}
-}
-
-// Stats returns each queue's figures in name order, for at most max queues (zero: all), and how many there are.
-func (c *Catalog) Stats(now time.Time, max int) (stats []Stats, queues int) {
-	names := slices.Sorted(maps.Keys(c.byName))
-	queues = len(names)
-	if max > 0 && max < len(names) {
-		names = names[:max]
-	}
-	for _, name := range names {
-		stats = append(stats, c.byName[name].stats(ToMillis(now)))
-	}
-	return stats, queues
-}
-
-func (q *queue) stats(now Millis) Stats {
-	s := Stats{
-		Name: q.cfg.Name, FIFO: q.fifo(),
-		Visible: q.visible(), InFlight: int64(q.inFlight), Delayed: int64(q.delayed),
-		Bytes: q.bytes, Blocked: int64(q.line.blocked()), Counters: q.counters,
-	}
-	if e := q.ages.min(); e != nil {
-		s.OldestAge = time.Duration(max(0, now-e.sent)) * time.Millisecond
-	}
-	return s
 }
 
 func (q *queue) visible() int64 { return q.live - int64(q.inFlight) - int64(q.delayed) }

@@ -19,6 +19,8 @@ type Result struct {
 	Refills []Refill
 	// Departures are messages that must change queues, to be brought back as Arrive.
 	Departures []Departure
+	// Busy names the consumers whose Busy has grown.
+	Busy []*Consumer
 }
 
 // Control carries one of the control actions. In is a pointer to the action's input: *CreateQueueInput,
@@ -73,6 +75,8 @@ type Received struct {
 	// Pending says that Deliveries is empty only because messages are on their way from the store or to a
 	// dead-letter queue: repeat the command, also for a short poll, when the queue is Ready.
 	Pending bool
+	// Consumer is who asked; nil: somebody without a name.
+	Consumer *Consumer
 }
 
 // Delivery is one message handed out.

@@ -150,9 +150,13 @@ func (c *Catalog) deleteQueue(by *Caller, in *DeleteQueueInput, now Millis) erro
 	}
 	for _, e := range q.entries {
 		c.cache.drop(e)
+		if e.holder != nil {
+			q.letGo(e)
+		}
 	}
 	c.entries -= int64(len(q.entries))
 	c.agenda.remove(q)
+	delete(c.active, q.id)
 	c.gone.Add(q.counters)
 	delete(c.queues, q.id)
 	delete(c.byName, q.cfg.Name)
@@ -356,10 +360,14 @@ func (q *queue) empty() {
 	}
 	for _, e := range q.entries {
 		q.c.cache.drop(e)
+		if e.holder != nil {
+			q.letGo(e)
+		}
 	}
 	q.c.entries -= int64(len(q.entries))
 	fresh := newQueue(q.c, q.id, q.cfg)
 	q.line, q.entries, q.due, q.ages, q.fresh = fresh.line, fresh.entries, fresh.due, fresh.ages, fresh.fresh
+	q.coming, q.beyond = fresh.coming, fresh.beyond
 	q.inFlight, q.delayed, q.inMemory = 0, 0, 0
 	q.overflow, q.live, q.bytes = 0, 0, 0
 	q.cursor = q.next - 1

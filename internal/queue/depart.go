@@ -55,7 +55,7 @@ func (q *queue) settleDeparture(e *entry, d *Departure, now Millis) {
 		return
 	}
 	moved := *d.Message
-	moved.SourceARN, moved.Due = q.arn(), 0
+	moved.SourceARN, moved.Due = q.arn(), now // it waits there since now
 	moved.Receives, moved.First = e.receives, e.first
 	if q.fifo() {
 		moved.DeduplicationID, moved.Sent = moved.ID.String(), now

@@ -21,6 +21,7 @@ type entry struct {
 	receives uint32
 	epoch    uint32 // of the newest receipt
 	size     uint32
+	late     uint32 // milliseconds from sent to the moment since when it waits: a delay, or a dead-letter move
 	phase    phase
 	stated   bool // a State of it is stored
 	touched  bool // ChangeMessageVisibility was called since the newest receive
@@ -31,13 +32,21 @@ type entry struct {
 	group      *group           // FIFO queues
 	prev, next *entry           // neighbours in group
 	message    *Message         // nil: only in the store
+	holder     *Consumer        // who has it in flight; nil: nobody, or one without a name
 }
+
+// since is the moment since when e waits for its first receive: when it was sent, or came due, or came here as a
+// dead letter.
+func (e *entry) since() Millis { return e.sent + Millis(e.late) }
+
+// poison tells whether e has been received so often in this queue that its age says nothing about the others.
+func (e *entry) poison() bool { return e.received != 0 && e.receives >= PoisonReceives }
 
 // state is what must be stored of e beside its message.
 func (e *entry) state() State {
 	s := State{
 		Visible: e.visible, Received: e.received, First: e.first, Receives: e.receives, Epoch: e.epoch,
-		Sent: e.sent, Size: e.size, Delayed: e.phase == phaseDelayed, Adopted: e.adopted,
+		Sent: e.sent, Size: e.size, Late: e.late, Delayed: e.phase == phaseDelayed, Adopted: e.adopted,
 	}
 	if e.tenant != nil {
 		s.GroupID = e.tenant.id

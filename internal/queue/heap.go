@@ -4,7 +4,8 @@ package queue
 const (
 	slotReady = iota // deliverable, by sequence (standard queues)
 	slotDue          // hidden, by the moment it shows
-	slotAge          // everything in memory, by the moment it was sent
+	slotAge          // everything in memory, by the moment it was sent; in one of two heaps
+	slotLate         // what waits since later than that, and poison, by the moment since when; likewise
 	slotFresh        // everything in memory without a stored state, by sequence
 	slotCount
 )
@@ -33,6 +34,12 @@ func (h *heap) min() *entry {
 
 // has tells whether e is in h. An entry is at most once in a heap of a slot.
 func (h *heap) has(e *entry) bool { return e.place[h.slot] != 0 }
+
+// holds tells whether e is in h, where it could also be in another heap of the same slot.
+func (h *heap) holds(e *entry) bool {
+	i := int(e.place[h.slot]) - 1
+	return i >= 0 && i < len(h.items) && h.items[i].e == e
+}
 
 // push adds e, which must not be in h.
 func (h *heap) push(e *entry, key int64) {

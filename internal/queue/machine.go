@@ -32,7 +32,7 @@ type queue struct {
 
 	entries  map[Seq]*entry
 	due      heap // hidden entries by the moment they show
-	ages     heap // all entries by the moment they were sent
+	ages     ages // all entries by the moment they were sent
 	fresh    heap // entries without a stored state, by sequence
 	inFlight int
 	delayed  int
@@ -44,6 +44,7 @@ type queue struct {
 	oldest   Millis // no message behind the window was sent before, dead letters aside; zero: nobody knows
 	live     int64
 	bytes    int64
+	beyond   beyond // what is known of the messages behind the window
 
 	refill   refilling
 	sends    memory
@@ -54,10 +55,16 @@ type queue struct {
 	task  *mover  // the running move task; nil: none
 	tasks []*Task // ended and running ones, oldest first
 
-	counters Counters
-	dirty    bool // touched since the last Marks
-	planned  Millis
-	plan     int // index in the catalog's agenda, -1: not in it
+	counters  Counters
+	waited    Histogram // from when a message was sent or came due to its first receive
+	processed Histogram // from a receive to the deletion
+	coming    coming    // delayed messages by the second in which they show
+	holding   int       // consumers with a name that have messages in flight
+	active    bool      // used since the last Sample
+
+	dirty   bool // touched since the last Marks
+	planned Millis
+	plan    int // index in the catalog's agenda, -1: not in it
 }
 
 // never is a moment that does not come.
@@ -67,7 +74,7 @@ func newQueue(c *Catalog, id ID, cfg *Config) *queue {
 	q := &queue{
 		c: c, id: id, cfg: cfg,
 		entries: make(map[Seq]*entry),
-		due:     heap{slot: slotDue}, ages: heap{slot: slotAge}, fresh: heap{slot: slotFresh},
+		due:     heap{slot: slotDue}, ages: newAges(), fresh: heap{slot: slotFresh},
 		next: 1, planned: never, plan: -1,
 	}
 	if cfg.Attributes.FIFO {
@@ -103,7 +110,6 @@ func (q *queue) add(e *entry, groupID string) {
 	q.entries[e.seq] = e
 	q.c.entries++
 	q.line.attach(e, groupID)
-	q.ages.push(e, int64(e.sent))
 	if !e.stated {
 		q.fresh.push(e, int64(e.seq))
 	}
@@ -112,6 +118,7 @@ func (q *queue) add(e *entry, groupID string) {
 
 // enter does the bookkeeping of e's phase; early is for show.
 func (q *queue) enter(e *entry, early bool) {
+	q.ages.put(e)
 	switch e.phase {
 	case phaseVisible:
 		q.inMemory++
@@ -119,6 +126,7 @@ func (q *queue) enter(e *entry, early bool) {
 		return
 	case phaseDelayed:
 		q.delayed++
+		q.coming.count(e.visible, 1)
 		q.due.push(e, int64(e.visible))
 	case phaseInFlight:
 		q.inFlight++
@@ -136,6 +144,7 @@ func (q *queue) exit(e *entry) {
 		q.inMemory--
 	case phaseDelayed:
 		q.delayed--
+		q.coming.count(e.visible, -1)
 		q.due.remove(e)
 	case phaseInFlight:
 		q.inFlight--
@@ -148,6 +157,9 @@ func (q *queue) exit(e *entry) {
 // turnTo moves e to another phase, or to a new moment in the same one.
 func (q *queue) turnTo(p phase, e *entry, until Millis, early bool) {
 	q.exit(e)
+	if e.holder != nil && p != phaseInFlight {
+		q.letGo(e)
+	}
 	e.phase, e.visible = p, until
 	q.enter(e, early)
 }
@@ -155,6 +167,9 @@ func (q *queue) turnTo(p phase, e *entry, until Millis, early bool) {
 // forget takes e out of memory.
 func (q *queue) forget(e *entry) {
 	q.exit(e)
+	if e.holder != nil {
+		q.letGo(e)
+	}
 	q.line.detach(e)
 	q.ages.remove(e)
 	q.fresh.remove(e)
@@ -192,7 +207,7 @@ func (q *queue) advance(now Millis) {
 		q.turnTo(phaseVisible, e, e.visible, received)
 		ready = true
 	}
-	for e := q.ages.min(); e != nil && e.sent.Add(q.retention()) <= now; e = q.ages.min() {
+	for e := q.ages.first(); e != nil && e.sent.Add(q.retention()) <= now; e = q.ages.first() {
 		q.drop(e)
 		q.counters.Expired++
 		ready = ready || q.fifo()
@@ -217,7 +232,7 @@ func (q *queue) deadline() Millis {
 	if e := q.due.min(); e != nil {
 		at = e.visible
 	}
-	if e := q.ages.min(); e != nil {
+	if e := q.ages.first(); e != nil {
 		at = min(at, e.sent.Add(q.retention()))
 	}
 	if q.sends.order.size > 0 {

@@ -16,7 +16,9 @@ type model struct {
 	max       uint32 // receives after which a message is dead; zero: never
 	messages  []*modelMessage
 	dead      []string // bodies in the order of their moves
+	movedAt   []Millis // when
 	sends     map[string]modelSend
+	modelSignals
 }
 
 type modelSend struct {
@@ -28,6 +30,8 @@ type modelMessage struct {
 	body    string
 	group   string
 	sent    Millis
+	since   Millis     // when its first wait began
+	holder  string     // the name of who has it in flight
 	durable modelState // as a power cut would leave it
 	modelState
 }
@@ -52,8 +56,18 @@ func (m *model) powerCut() {
 	}
 }
 
+// restart forgets what is not kept.
+func (m *model) restart() {
+	m.modelSignals = modelSignals{}
+	for _, msg := range m.messages {
+		msg.holder = ""
+	}
+}
+
 func (m *model) expire(now Millis) {
+	before := len(m.messages)
 	m.messages = slices.DeleteFunc(m.messages, func(msg *modelMessage) bool { return msg.sent.Add(m.retention) <= now })
+	m.totals.Expired += int64(before - len(m.messages))
 	for id, s := range m.sends {
 		if s.at.Add(DedupWindow) <= now {
 			delete(m.sends, id)
@@ -133,7 +147,7 @@ func (mt *machineTest) send(t *rapid.T) {
 	if rapid.Bool().Draw(t, "grouped") || mt.m.fifo {
 		values["group"] = rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "group")
 	}
-	msg := &modelMessage{body: body, group: values["group"], sent: mt.now()}
+	msg := &modelMessage{body: body, group: values["group"], sent: mt.now(), since: mt.now()}
 	if mt.m.fifo {
 		id := fmt.Sprint(rapid.IntRange(0, 40).Draw(t, "dedup"))
 		values["dedup"] = id
@@ -145,10 +159,12 @@ func (mt *machineTest) send(t *rapid.T) {
 	} else if delay := rapid.SampledFrom([]int{0, 0, 5, 40}).Draw(t, "delay"); delay > 0 {
 		values["delay"] = fmt.Sprint(delay)
 		msg.hidden = mt.now().Add(time.Duration(delay) * time.Second)
+		msg.since = msg.hidden
 	}
 	mt.w.send(mt.name, []string{body}, values)
 	if msg != nil {
 		mt.m.messages = append(mt.m.messages, msg)
+		mt.m.totals.Sent++
 		mt.m.sync()
 	}
 }
@@ -156,9 +172,10 @@ func (mt *machineTest) send(t *rapid.T) {
 func (mt *machineTest) receive(t *rapid.T) {
 	n := rapid.IntRange(1, 10).Draw(t, "max")
 	timeout := rapid.SampledFrom([]int64{0, 1, 30, 600}).Draw(t, "timeout")
+	who := rapid.SampledFrom([]string{"", "", "one", "two", "three"}).Draw(t, "consumer")
 	possible := mt.m.deliverable(mt.now())
 	value, err := mt.w.step(&Receive{By: mt.w.by, In: &ReceiveMessageInput{
-		Queue: Ref{Name: mt.name}, Max: IntOf(int64(n)), Visibility: IntOf(timeout),
+		Queue: Ref{Name: mt.name}, Max: IntOf(int64(n)), Visibility: IntOf(timeout), Consumer: who, ConsumerSet: who != "",
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +190,7 @@ func (mt *machineTest) receive(t *rapid.T) {
 		t.Fatalf("%d messages were delivered, want %d", len(deliveries), min(n, len(possible)))
 	}
 	for _, d := range deliveries {
-		mt.delivered(t, d, timeout, possible)
+		mt.delivered(t, d, timeout, who, possible)
 	}
 	if died > 0 {
 		mt.m.sync() // the move went with what was delivered
@@ -194,12 +211,13 @@ func (mt *machineTest) bury() (died int) {
 			mt.t.Fatalf("message %s is in the dead-letter queue", body)
 		}
 		mt.m.messages = slices.DeleteFunc(mt.m.messages, func(other *modelMessage) bool { return other == msg })
-		mt.m.dead = append(mt.m.dead, body)
+		mt.m.dead, mt.m.movedAt = append(mt.m.dead, body), append(mt.m.movedAt, mt.now())
+		mt.m.totals.DeadLettered++
 		died++
 	}
 }
 
-func (mt *machineTest) delivered(t *rapid.T, d Delivery, timeout int64, possible []*modelMessage) {
+func (mt *machineTest) delivered(t *rapid.T, d Delivery, timeout int64, who string, possible []*modelMessage) {
 	body := string(mt.w.disk.queues[d.Receipt.Queue].messages[d.Seq].Body)
 	msg := mt.m.find(body)
 	switch {
@@ -215,6 +233,13 @@ func (mt *machineTest) delivered(t *rapid.T, d Delivery, timeout int64, possible
 	if mt.m.fifo && mt.m.locked(msg, mt.now()) && timeout == 0 {
 		t.Fatalf("message %s was delivered behind a locked one", body)
 	}
+	mt.m.totals.Received++
+	if msg.received == 0 {
+		mt.m.waited = append(mt.m.waited, mt.now()-msg.since)
+	} else {
+		mt.m.totals.Redelivered++
+	}
+	msg.holder = who
 	msg.receives++
 	msg.received, msg.handle = mt.now(), d.Receipt
 	msg.hidden, msg.inFlight = mt.now().Add(time.Duration(timeout)*time.Second), timeout > 0
@@ -240,6 +265,9 @@ func (mt *machineTest) delete(t *rapid.T) {
 		if refused {
 			t.Fatalf("deleting %s, which is gone, was refused", h.body)
 		}
+		if mt.w.cut { // what is behind the window, and was received before the cut, is counted without a look
+			mt.m.totals.Deleted = mt.w.c.byName[mt.name].counters.Deleted
+		}
 		return
 	}
 	forgotten := h.receipt.Attempt > msg.receives
@@ -249,6 +277,10 @@ func (mt *machineTest) delete(t *rapid.T) {
 		t.Fatalf("deleting %s: refused is %v", h.body, refused)
 	}
 	if want {
+		mt.m.totals.Deleted++
+		if newest {
+			mt.m.processed = append(mt.m.processed, mt.now()-msg.received)
+		}
 		mt.m.messages = slices.DeleteFunc(mt.m.messages, func(other *modelMessage) bool { return other == msg })
 		mt.m.sync()
 	}
@@ -272,6 +304,9 @@ func (mt *machineTest) change(t *rapid.T) {
 	if msg == nil {
 		t.Fatalf("the timeout of %s was changed, which is gone", h.body)
 	}
+	if !msg.held(mt.now()) {
+		msg.holder = "" // it was given back before
+	}
 	msg.hidden, msg.inFlight = mt.now().Add(time.Duration(timeout)*time.Second), timeout > 0
 }
 
@@ -288,6 +323,7 @@ func (mt *machineTest) restart(t *rapid.T) {
 		mt.w.restart()
 		mt.m.sync()
 	}
+	mt.m.restart()
 	mt.m.expire(mt.now())
 	mt.w.verify()
 }
@@ -311,20 +347,27 @@ func (mt *machineTest) quick(*rapid.T) {
 func (mt *machineTest) purge(t *rapid.T) {
 	mt.w.play("purge " + mt.name)
 	mt.m.messages = nil
+	if mt.w.slow { // what expired behind the window, and nobody had read, was purged
+		mt.m.totals.Expired = mt.w.c.byName[mt.name].counters.Expired
+	}
 	clear(mt.m.sends)
 }
 
 func (mt *machineTest) check(t *rapid.T) {
+	operations.Add(1)
 	if (mt.w.cut || mt.w.slow) && mt.w.c.byName[mt.name].overflow != 0 {
 		return // what is behind the window has perhaps expired, or gone by a handle that a power cut forgot
 	}
 	if got, want := mt.w.counts(mt.name), mt.m.counts(mt.now()); got != want {
 		t.Fatalf("counts: %s, want %s", got, want)
 	}
+	mt.checkSignals(t)
 }
 
-// TestMachineAgainstModel plays random operations, restarts and power cuts against the model.
+// TestMachineAgainstModel plays random operations, restarts and power cuts against the model: what is delivered, what
+// is counted, and what the signals tell. -rapid.checks=9000 makes them a million.
 func TestMachineAgainstModel(t *testing.T) {
+	t.Cleanup(func() { t.Logf("%d operations", operations.Load()) })
 	for _, fifo := range []bool{false, true} {
 		for _, window := range []int{0, 3} {
 			t.Run(fmt.Sprintf("fifo %v, window %d", fifo, window), func(t *testing.T) {

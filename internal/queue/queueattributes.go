@@ -24,7 +24,7 @@ func (c *Catalog) getQueueAttributes(by *Caller, in *GetQueueAttributesInput, no
 	}
 	out := &GetQueueAttributesOutput{}
 	for _, name := range names {
-		if value, ok := q.attribute(name); ok {
+		if value, ok := q.attribute(name, now); ok {
 			if out.Attributes == nil {
 				out.Attributes = make(map[string]string, len(names))
 			}
@@ -40,7 +40,7 @@ var readOnlyAttributes = [...]string{
 	"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
 }
 
-func (q *queue) attribute(name string) (value string, ok bool) {
+func (q *queue) attribute(name string, now Millis) (value string, ok bool) {
 	switch name {
 	case "QueueArn":
 		return q.arn(), true
@@ -54,6 +54,9 @@ func (q *queue) attribute(name string) (value string, ok bool) {
 		return strconv.Itoa(q.inFlight), true
 	case "ApproximateNumberOfMessagesDelayed":
 		return strconv.Itoa(q.delayed), true
+	}
+	if extra := extraAttributes[name]; extra != nil {
+		return extra(q.stats(now))
 	}
 	return q.cfg.Attributes.Render(name)
 }
@@ -95,6 +98,9 @@ func (q *queue) delayAnew(now Millis) {
 			continue
 		}
 		until := e.sent.Add(q.cfg.Attributes.Delay)
+		q.ages.remove(e)
+		e.late = lateness(e.sent, until)
+		q.ages.put(e)
 		switch {
 		case until > now:
 			q.turnTo(phaseDelayed, e, until, false)

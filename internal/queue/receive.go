@@ -26,6 +26,7 @@ func (cmd *Receive) step(c *Catalog, now Millis) (any, error) {
 			"Delete messages that have been processed.", c.opts.InFlightMax)
 	}
 	c.use(q, now)
+	out.Consumer = c.consumer(q, in.Consumer, now)
 	visibility := seconds64(in.Visibility, q.cfg.Attributes.Visibility)
 	if again := q.repeat(in.AttemptID, visibility, now); again != nil {
 		for _, e := range again {
@@ -39,6 +40,9 @@ func (cmd *Receive) step(c *Catalog, now Millis) (any, error) {
 	}
 	n = min(n, c.opts.InFlightMax-q.inFlight)
 	q.receive(n, visibility, now, out)
+	if out.Consumer != nil && len(out.Deliveries) > 0 {
+		c.stir(out.Consumer)
+	}
 	q.rememberAttempt(in.AttemptID, out.Deliveries, now)
 	if len(out.Deliveries) == 0 {
 		q.ask(now)
@@ -61,6 +65,8 @@ func (q *queue) checkReceive(in *ReceiveMessageInput) error {
 		return invalidValue(in.Wait.N, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
 	case in.Visibility.Set && !validVisibility(in.Visibility.N):
 		return invalidValue(in.Visibility.N, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided.")
+	case in.ConsumerSet && checkConsumer(in.Consumer) != nil:
+		return checkConsumer(in.Consumer)
 	case in.AttemptIDSet && !q.fifo():
 		return invalidValue(in.AttemptID, "ReceiveRequestAttemptId",
 			"The request include parameter that is not valid for this queue type.")
@@ -90,7 +96,7 @@ func (q *queue) receive(n int, visibility time.Duration, now Millis, out *Receiv
 			q.depart(e, target.id, "")
 			return false
 		}
-		q.take(e, visibility, now)
+		q.take(e, visibility, out.Consumer, now)
 		out.Deliveries = append(out.Deliveries, q.delivery(e))
 		return true
 	})
@@ -106,12 +112,9 @@ func (q *queue) deadLetterQueue() *queue {
 	return q.c.byName[name]
 }
 
-// take hands e to a consumer.
-func (q *queue) take(e *entry, visibility time.Duration, now Millis) {
-	if e.received != 0 {
-		q.counters.Redelivered++
-	}
-	q.counters.Received++
+// take hands e to a consumer; who is nil when it has no name.
+func (q *queue) take(e *entry, visibility time.Duration, who *Consumer, now Millis) {
+	q.started(e, now)
 	e.receives++
 	e.epoch, e.received, e.touched = q.c.opts.Epoch, now, false
 	if e.first == 0 {
@@ -122,6 +125,11 @@ func (q *queue) take(e *entry, visibility time.Duration, now Millis) {
 	}
 	if visibility > 0 {
 		q.turnTo(phaseInFlight, e, now.Add(visibility), false)
+		if who != nil {
+			q.hold(e, who)
+		}
+	} else {
+		q.ages.put(e) // it may be poison from now on
 	}
 	if mutant != "receive-not-written" {
 		q.store(e)

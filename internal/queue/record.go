@@ -46,7 +46,8 @@ type State struct {
 	Epoch    uint32 // of the newest receipt
 	Sent     Millis
 	Size     uint32
-	Delayed  bool // hidden by a delay, not by a receive
+	Late     uint32 // milliseconds from Sent to the moment since when it waited for its first receive
+	Delayed  bool   // hidden by a delay, not by a receive
 	GroupID  string
 	Adopted  bool // came by a dead-letter move with an earlier Sent
 }

@@ -4,7 +4,7 @@ import "time"
 
 func (cmd *Delete) step(c *Catalog, now Millis) (any, error) {
 	return c.release(&cmd.By, cmd.Queue, "DeleteMessage", cmd.Invalid, cmd.Entries, now,
-		func(q *queue, h *HeldReceipt) *Error { return q.delete(h) })
+		func(q *queue, h *HeldReceipt) *Error { return q.delete(h, now) })
 }
 
 func (cmd *ChangeVisibility) step(c *Catalog, now Millis) (any, error) {
@@ -44,7 +44,7 @@ func (q *queue) open(h *HeldReceipt) *Error {
 	return nil
 }
 
-func (q *queue) delete(h *HeldReceipt) *Error {
+func (q *queue) delete(h *HeldReceipt, now Millis) *Error {
 	r := h.Receipt
 	e := q.entries[r.Seq]
 	if e == nil {
@@ -55,6 +55,7 @@ func (q *queue) delete(h *HeldReceipt) *Error {
 		return invalidValue(h.Text, "ReceiptHandle", "The receipt handle has expired.")
 	}
 	if e.newest(r) || e.forgotten(r) {
+		q.finished(e, r, now)
 		q.drop(e)
 		q.counters.Deleted++
 	}
@@ -68,6 +69,7 @@ func (q *queue) deleteUnseen(r Receipt) {
 		return
 	}
 	q.refill.removed(r.Seq, q.cursor)
+	q.beyond.gone(r.Seq)
 	q.record(Record{Op: OpDropMessage, Seq: r.Seq})
 	q.counters.Deleted++
 }

@@ -37,7 +37,7 @@ func (c *Catalog) RestoreState(id ID, seq Seq, s State) error {
 	}
 	e := &entry{
 		seq: seq, sent: s.Sent, visible: s.Visible, received: s.Received, first: s.First,
-		receives: s.Receives, epoch: s.Epoch, size: s.Size, stated: true, adopted: s.Adopted,
+		receives: s.Receives, epoch: s.Epoch, size: s.Size, late: s.Late, stated: true, adopted: s.Adopted,
 	}
 	// Whether the moment has passed, the first Tick finds out.
 	if s.Delayed {

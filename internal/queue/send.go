@@ -144,22 +144,19 @@ func (q *queue) put(m *Message, now Millis) Seq {
 	q.bytes += int64(m.Size)
 	q.record(Record{Op: OpPutMessage, Seq: seq, Message: m})
 
-	until := q.hiddenUntil(m)
-	delayed := until > now
+	delayed := q.hiddenUntil(m) > now
 	if !q.admits(m.GroupID, delayed && !q.fifo()) {
 		if q.overflow == 0 || m.Sent < q.oldest {
 			q.oldest = m.Sent
 		}
+		q.beyond.went(q, seq, m)
 		q.overflow++
 		return seq
 	}
 	if q.overflow == 0 {
 		q.cursor = seq
 	}
-	e := &entry{seq: seq, sent: m.Sent, size: uint32(m.Size), receives: m.Receives, first: m.First, adopted: m.SourceARN != ""}
-	if delayed {
-		e.phase, e.visible = phaseDelayed, until
-	}
+	e := q.newEntry(seq, m, now)
 	q.add(e, m.GroupID)
 	q.c.cache.put(e, m)
 	if delayed && !q.fifo() {

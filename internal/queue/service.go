@@ -239,6 +239,8 @@ type ReceiveMessageInput struct {
 	AttributeNames []string // MessageAttributeNames: exact, "All", ".*", "prefix.*"
 	AttemptID      string   // ReceiveRequestAttemptId
 	AttemptIDSet   bool
+	Consumer       string // who asks, of the header X-Forebay-Consumer: 1 to 128 visible ASCII characters
+	ConsumerSet    bool
 }
 
 // ReceiveMessageOutput holds what was received, possibly nothing.

@@ -2,19 +2,45 @@ package queue
 
 import "time"
 
-// Stats is what a queue tells about itself at one moment: gauges, and counters since the process started.
+// Stats is what a queue tells about itself at one moment: gauges, and counters since the process started. See
+// docs/signals.md for how exact each is.
 type Stats struct {
+	ID        ID
 	Name      string
+	ARN       string
 	FIFO      bool
-	Visible   int64 // includes FIFO messages behind a locked group
+	Time      time.Time // the moment
+	Visible   int64     // includes FIFO messages behind a locked group
 	InFlight  int64
 	Delayed   int64
 	Bytes     int64         // sum of the messages' sizes as SQS counts them
-	OldestAge time.Duration // age of the oldest message that was not deleted; zero when none
+	OldestAge time.Duration // how long the visible message that waits longest has waited, poison aside; zero when none
+	Waiting   bool          // whether there is such a message
+	Poison    int64         // messages, in whatever state, that were received PoisonReceives times or more
+	PoisonAge time.Duration // age of the oldest of them; zero when none
 	Blocked   int64         // FIFO: groups whose head is not deliverable
 	Waiters   int64         // long polls now waiting; filled in by the broker
+	Holding   int64         // consumers that gave their name and have messages in flight
+
+	Coming    [len(ComingWithin)]int64 // delayed messages that show within each of those times
+	Waited    Histogram                // from sent or due to the first receive in this queue
+	Processed Histogram                // from a receive to the deletion
 
 	Counters
+}
+
+// ComingWithin are the times, in whole seconds, for which Stats.Coming counts delayed messages.
+var ComingWithin = [...]time.Duration{time.Second, 10 * time.Second, time.Minute, 15 * time.Minute}
+
+// Sample is the part of Stats that is kept over time, cheap enough to be taken every second.
+type Sample struct {
+	ID                      ID
+	Name                    string
+	Active                  bool // used since the last one
+	Visible, InFlight       int64
+	OldestAge               time.Duration
+	Waiting                 bool
+	Sent, Received, Deleted int64 // since the process started
 }
 
 // Counters never go backwards while the process lives.

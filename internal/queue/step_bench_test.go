@@ -72,3 +72,41 @@ func benchmarkStep(b *testing.B, fifo bool, tenants, standing int) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*10), "ns/message")
 }
+
+// BenchmarkSignals measures what the signals add to a message's way that BenchmarkStep measures: its ages, its two
+// histograms, and its consumer by name. Together they make the ratio of docs/signals.md.
+func BenchmarkSignals(b *testing.B) {
+	c := NewCatalog(Options{Account: testAccount, Region: testRegion, Epoch: 1})
+	q := newQueue(c, 1, &Config{Name: "q", Attributes: NewAttributes(false)})
+	now, seq := Millis(1_700_000_000_000), Seq(0)
+	pass := func(n int, each func(e *entry)) {
+		entries := make([]entry, n)
+		for i := range entries {
+			seq++
+			entries[i] = entry{seq: seq, sent: now}
+			q.ages.put(&entries[i])
+		}
+		for i := range entries {
+			each(&entries[i])
+		}
+	}
+	for range 2000 {
+		pass(10, func(*entry) {}) // a backlog
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		now++
+		pass(10, func(e *entry) {
+			who := c.consumer(q, "worker-1", now)
+			q.started(e, now)
+			e.receives, e.received, e.phase = 1, now, phaseInFlight
+			q.ages.put(e)
+			q.hold(e, who)
+			q.finished(e, Receipt{Attempt: 1}, now)
+			q.letGo(e)
+			q.ages.remove(e)
+		})
+		c.result.Busy = c.result.Busy[:0]
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*10), "ns/message")
+}

@@ -67,7 +67,7 @@ func (q *queue) ask(now Millis) {
 	q.refill.limit = min(max(2*q.refill.limit, refillFirst), refillMax)
 	q.c.result.Refills = append(q.c.result.Refills, Refill{
 		Queue: q.id, Number: q.refill.number, After: q.cursor, UpTo: q.next - 1,
-		Limit: min(q.refill.limit, q.window()), Bytes: refillBytes,
+		Limit: min(q.refill.limit, q.window()) + 1, Bytes: refillBytes, // one is held back
 	})
 }
 
@@ -93,19 +93,25 @@ func (cmd *Refilled) step(c *Catalog, now Millis) (any, error) {
 	if q == nil || !q.refill.active || cmd.Refill.Number != q.refill.number {
 		return nil, nil
 	}
-	for i := range cmd.Items {
-		q.load(&cmd.Items[i], now)
+	items := cmd.Items
+	if !cmd.End {
+		items = q.holdBack(items)
 	}
-	if n := len(cmd.Items); n > 0 {
-		q.oldest = cmd.Items[n-1].Message.Sent
+	for i := range items {
+		q.load(&items[i], now)
+	}
+	if n := len(items); n > 0 {
+		q.oldest = items[n-1].Message.Sent
 	}
 	if cmd.End {
+		q.beyond.reached()
 		q.cursor = cmd.Refill.UpTo
 		if q.cursor == q.next-1 {
 			q.settle()
 		}
 	}
 	q.refill.active, q.refill.dropped = false, nil
+	q.beyond.later = nil
 	q.touch()
 	q.advance(now)
 	q.ask(now)
@@ -121,10 +127,7 @@ func (q *queue) load(s *Stored, now Millis) {
 		return
 	}
 	m := s.Message
-	e := &entry{seq: s.Seq, sent: m.Sent, size: uint32(m.Size), receives: m.Receives, first: m.First, adopted: m.SourceARN != ""}
-	if until := q.hiddenUntil(m); until > now {
-		e.phase, e.visible = phaseDelayed, until
-	}
+	e := q.newEntry(s.Seq, m, now)
 	q.overflow--
 	q.add(e, m.GroupID)
 	if !s.Partial {

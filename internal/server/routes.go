@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/signals"
 	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
@@ -29,13 +30,13 @@ func (s *Server) routes() http.Handler {
 		"GET /health":             {"health", ready},
 		"GET /_localstack/health": {"health", http.HandlerFunc(s.compatHealth)},
 		"GET /metrics":            {"metrics", s.metrics},
+		"GET /metrics/cloudwatch": {"metrics", s.cloudWatch()},
 		"POST /forebay/v1/backup": {"backup", http.HandlerFunc(s.backup)},
 	}
 	front := sqs.New(sqs.Options{
 		Service:        s.broker,
 		Authenticate:   s.auth,
 		Account:        s.opts.Account,
-		Region:         s.opts.Region,
 		PublicURL:      s.opts.PublicURL,
 		TrustedProxies: s.opts.TrustedProxies,
 		Logger:         s.log,
@@ -47,6 +48,9 @@ func (s *Server) routes() http.Handler {
 			method = http.MethodGet
 		}
 		found, ok := routes[method+" "+r.URL.Path]
+		if !ok && method == http.MethodGet && signals.Serves(r.URL.Path) {
+			found, ok = route{"queues", s.signals}, true
+		}
 		if !ok {
 			defer s.metrics.Begin(telemetry.APIQueue)()
 			front.ServeHTTP(w, r)

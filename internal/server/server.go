@@ -26,6 +26,7 @@ import (
 	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/signals"
 	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
@@ -47,7 +48,7 @@ type Options struct {
 	Listener       net.Listener
 	TLS            *tls.Config // nil: plain HTTP
 	NetHTTP        bool        // serve plain HTTP by net/http, as TLS is, instead of package http1
-	ConnectionsMax int         // open at a time; zero: 20,000
+	ConnectionsMax int         // open at a time; zero: 20,000, or as many as file descriptors allow
 
 	Dev          bool         // accept any credentials, create missing queues
 	Authenticate Authenticate // nil: the keys of the data folder, or anybody under Dev
@@ -65,10 +66,11 @@ type Options struct {
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
 	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
 
-	QueuesMax int // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
-	Version   string
-	Revision  string
-	Logger    *slog.Logger // nil: nobody is told
+	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
+	CloudWatch bool // serve /metrics/cloudwatch
+	Version    string
+	Revision   string
+	Logger     *slog.Logger // nil: nobody is told
 }
 
 const connectionsMax = 20_000
@@ -82,8 +84,11 @@ type Server struct {
 	keys    *access.Keys // nil under Dev and with an Authenticate from outside
 	auth    Authenticate
 	metrics *telemetry.Metrics
+	signals *signals.Recorder
 	handler http.Handler
 	http    webServer // nil without a listener
+
+	endSignals func() // ends the sampling and waits for that
 
 	newKeys  bool
 	draining atomic.Bool
@@ -109,9 +114,11 @@ type webServer interface {
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	opts.Account = cmp.Or(opts.Account, "000000000000")
 	opts.Region = cmp.Or(opts.Region, "us-east-1")
-	opts.ConnectionsMax = cmp.Or(opts.ConnectionsMax, connectionsMax)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.ConnectionsMax == 0 {
+		opts.ConnectionsMax = connectionsWithin(descriptorsMax(), opts.Logger)
 	}
 	s := &Server{opts: opts, log: opts.Logger, failed: make(chan error, 1), stopped: make(chan struct{})}
 	if err := s.openStore(); err != nil {
@@ -123,6 +130,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := s.openBroker(); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	s.openSignals()
 	s.handler = s.routes()
 	s.serving.Go(s.watch)
 	if opts.Listener != nil {
@@ -139,6 +147,7 @@ func (s *Server) openStore() error {
 		Version: s.opts.Version, Revision: s.opts.Revision, QueuesMax: queuesMax,
 		Source: telemetry.Source{
 			Stats:     func(max int) ([]queue.Stats, int) { return s.broker.Stats(max) },
+			Rates:     func(stats *queue.Stats) []telemetry.Rate { return s.rates(stats) },
 			Totals:    func() queue.Counters { return s.broker.Totals() },
 			LongPolls: func() int { return s.broker.LongPolls() },
 			Ready:     s.Ready,
@@ -309,6 +318,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 		}
 		return err
 	})
+	stage("keep the history", func() error { s.endSignals(); return nil })
 	stage("commit", s.broker.Close)
 	stage("close the store", s.store.Close)
 	return errors.Join(errs...)

@@ -101,7 +101,7 @@ func TestMetricsFollowTheTraffic(t *testing.T) {
 			`forebay_messages_received_total 1`,
 			`forebay_receives_empty_total 1`,
 			`forebay_queues{type="standard"} 1`,
-			`forebay_queue_messages{queue="orders",state="in_flight"} 1`,
+			`forebay_queue_messages{queue="orders",state="inflight"} 1`,
 			`forebay_http_requests_total{api="sqs",code="ok",operation="SendMessage"} 1`,
 			`forebay_http_requests_total{api="sqs",code="ok",operation="ReceiveMessage"} 2`,
 			`forebay_http_requests_total{api="sqs",code="ReceiptHandleIsInvalid",operation="DeleteMessage"} 1`,

@@ -110,11 +110,10 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Result, error) {
 	if !known {
 		secret = v.dummy
 	}
-	want, err := v.signature(r, &c, secret, bodyHash[:])
+	equal, err := v.matches(r, &c, secret, bodyHash[:])
 	if err != nil {
 		return Result{}, err
 	}
-	equal := hmac.Equal(want, []byte(c.signature)) // in a time that does not depend on where they differ
 	switch {
 	case !known:
 		return Result{}, refuse(queue.CodeUnrecognizedClient, ErrUnknownKey, "The security token included in the request is invalid.")
@@ -124,9 +123,18 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Result, error) {
 	return Result{AccessKeyID: c.accessKeyID, Region: c.region, Service: c.service, Signed: c.time, Presigned: c.presigned}, nil
 }
 
-// signature returns what the signature of r has to be, in hexadecimal.
-func (v *Verifier) signature(r *http.Request, c *claim, secret string, bodyHash []byte) ([]byte, error) {
-	text, err := appendCanonical(make([]byte, 0, 1024), r, c, bodyHash)
+// matches tells whether the signature of r is the one that it has to be.
+func (v *Verifier) matches(r *http.Request, c *claim, secret string, bodyHash []byte) (bool, error) {
+	key := v.keys.get(secret, c)
+	s := key.signers.Get().(*signer)
+	defer key.signers.Put(s)
+	want, err := s.signature(r, c, bodyHash)
+	return err == nil && hmac.Equal(want, []byte(c.signature)), err // in a time that does not depend on where they differ
+}
+
+// signature returns what the signature of r has to be, in hexadecimal and in the signer's own memory.
+func (s *signer) signature(r *http.Request, c *claim, bodyHash []byte) ([]byte, error) {
+	text, err := appendCanonical(s.text[:0], r, c, bodyHash)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +151,9 @@ func (v *Verifier) signature(r *http.Request, c *claim, secret string, bodyHash 
 	text = append(text, "/aws4_request\n"...)
 	text = hex.AppendEncode(text, sum[:])
 
-	mac := hmac.New(sha256.New, v.keys.get(secret, c))
-	mac.Write(text)
-	return hex.AppendEncode(text[:0], mac.Sum(nil)), nil
+	s.mac.Reset()
+	s.mac.Write(text)
+	return hex.AppendEncode(text[:0], s.mac.Sum(s.sum[:0])), nil
 }
 
 func (v *Verifier) checkScope(c *claim) error {

@@ -19,6 +19,8 @@ const (
 	// bodyGrowFrom is how much room is made for a body before any of it has arrived, at most, in bytes: what a
 	// client announces costs it nothing.
 	bodyGrowFrom = 1 << 20
+	// bodyKeepMax bounds the memory of a body that is kept for the next one, in bytes.
+	bodyKeepMax = 64 << 10
 )
 
 // limitBodyTime gives the client time to send its body. The deadline stays when the request is refused before
@@ -35,7 +37,8 @@ func (x *exchange) limitBodyTime() {
 	_ = http.NewResponseController(x.w).SetReadDeadline(bodyDeadline(x.start, length))
 }
 
-// readBody reads the request's body into memory of its own, which messages may keep parts of.
+// readBody reads the request's body. Its memory serves the next request once this one is answered, so nobody may
+// keep a part of it: what lives on, the broker copies.
 func (x *exchange) readBody() ([]byte, error) {
 	length, reader := x.r.ContentLength, io.Reader(x.r.Body)
 	switch {
@@ -52,7 +55,9 @@ func (x *exchange) readBody() ([]byte, error) {
 	}
 	x.held = length
 
-	body, err := readAll(reader, x.r.ContentLength)
+	x.body = x.memory.Get().(*[]byte)
+	body, err := readAll(reader, x.r.ContentLength, *x.body)
+	*x.body = body
 	if err == nil {
 		_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // else it would end a long poll, for it also guards against a client that left
 	}
@@ -71,10 +76,23 @@ func (x *exchange) readBody() ([]byte, error) {
 	return nil, bodyCutShort(err)
 }
 
-// readAll reads r to its end. length is how long that is, negative when nobody knows.
-func readAll(r io.Reader, length int64) ([]byte, error) {
+// giveBody gives the memory of the body to the next request.
+func (x *exchange) giveBody() {
+	if x.body == nil || cap(*x.body) > bodyKeepMax {
+		return
+	}
+	x.memory.Put(x.body)
+	x.body = nil
+}
+
+// readAll reads r to its end, into room if that is enough. length is how long that is, negative when nobody knows.
+func readAll(r io.Reader, length int64, room []byte) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
+	}
+	if length <= int64(cap(room)) {
+		n, err := io.ReadFull(r, room[:length])
+		return room[:n], err
 	}
 	body := make([]byte, 0, min(length, bodyGrowFrom))
 	for {

@@ -31,7 +31,8 @@ type exchange struct {
 	queue  string // the queue concerned, for the log
 	caller queue.Caller
 
-	held    int64 // bytes taken from the budget of bodies
+	body    *[]byte // the request's, from the pool of them; nil: none
+	held    int64   // bytes taken from the budget of bodies
 	bodyIn  int64
 	bodyOut int64
 	waited  time.Duration
@@ -174,6 +175,7 @@ func (x *exchange) finish() {
 		}
 	}
 	x.bodies.give(x.held)
+	x.giveBody()
 	duration := time.Since(x.start)
 	x.logRequest(duration)
 	if x.opts.Observe == nil {

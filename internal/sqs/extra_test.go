@@ -127,3 +127,22 @@ func TestCallerIdentity(t *testing.T) {
 		t.Errorf("answer = %d %s\nwant %s", got.status, got.body, want)
 	}
 }
+
+func TestTheNameOfAConsumerIsPassedOn(t *testing.T) {
+	for _, name := range []string{"worker-1", ""} {
+		f := &fake{}
+		r := httptest.NewRequest("POST", "/", strings.NewReader(`{`+ordersURL+`}`))
+		r.Header.Set("X-Amz-Target", "AmazonSQS.ReceiveMessage")
+		r.Header.Set("Content-Type", jsonType)
+		r.Header.Set("x-forebay-consumer", name)
+		send(newFront(f), r)
+		if in, ok := f.in.(*queue.ReceiveMessageInput); !ok || in.Consumer != name || !in.ConsumerSet {
+			t.Errorf("consumer %q: the service was asked %+v", name, f.in)
+		}
+	}
+	f := &fake{}
+	sendJSON(newFront(f), "ReceiveMessage", `{`+ordersURL+`}`)
+	if in := f.in.(*queue.ReceiveMessageInput); in.ConsumerSet {
+		t.Errorf("without the header: the service was asked %+v", in)
+	}
+}

@@ -141,7 +141,7 @@ func (f *fake) Peek(ctx context.Context, by queue.Caller, in *queue.PeekInput) (
 
 // newFront returns a front before the fake.
 func newFront(f *fake) http.Handler {
-	return New(Options{Service: f, Account: account, Region: "us-east-1"})
+	return New(Options{Service: f, Account: account})
 }
 
 // answered is a response in the form that tests look at.

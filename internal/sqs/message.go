@@ -8,7 +8,7 @@ import (
 )
 
 // readDraft reads what a sender says of one message, alone or in a batch. The body may be a part of the
-// request's bytes, which are never used again.
+// request's, see readBody.
 func readDraft(f fields, d *queue.Draft) {
 	d.Body, _ = f.bytes("MessageBody")
 	d.Delay = f.number("DelaySeconds")

@@ -10,7 +10,13 @@ func readReceiveMessage(r *request, in *queue.ReceiveMessageInput) {
 	in.System = readSystemAttributeNames(r)
 	in.AttributeNames = r.texts(names{json: "MessageAttributeNames", query: "MessageAttributeName"})
 	in.AttemptID, in.AttemptIDSet = r.text("ReceiveRequestAttemptId")
+	if who := r.header[consumerHeader]; len(who) > 0 {
+		in.Consumer, in.ConsumerSet = who[0], true
+	}
 }
+
+// consumerHeader is the header, in its canonical form, by which a consumer says who it is. See docs/api.md.
+const consumerHeader = "X-Forebay-Consumer"
 
 // readSystemAttributeNames reads the newer of two lists, and the older one when that is not given.
 func readSystemAttributeNames(r *request) queue.SystemAttributes {

@@ -17,7 +17,7 @@ type names struct {
 // absent. What cannot be read is noted in the request's failure, and reads as absent.
 type fields interface {
 	text(name string) (value string, given bool)
-	// bytes is text that may be a part of the request's body, which nobody reuses.
+	// bytes is text that may be a part of the request's body: see readBody.
 	bytes(name string) (value []byte, given bool)
 	// blob is a base64 text, decoded.
 	blob(name string) (value []byte, given bool)

@@ -20,7 +20,6 @@ type Options struct {
 	Authenticate func(r *http.Request, body []byte) (queue.Caller, error)
 
 	Account string // the server's own, 12 digits
-	Region  string // of ARNs
 
 	// PublicURL is what the URLs of queues begin with. When it is empty, they follow each request's Host.
 	PublicURL string
@@ -65,8 +64,8 @@ type front struct {
 	json   jsonProtocol
 	query  queryProtocol
 	bodies budget
-	// buffers holds *[]byte, to write answers to.
-	buffers sync.Pool
+	// buffers holds *[]byte, to write answers to, and memory those of requests' bodies.
+	buffers, memory sync.Pool
 }
 
 // New returns a handler that answers the API on any path, by GET and POST, and a few small routes besides:
@@ -88,6 +87,7 @@ func New(opts Options) http.Handler {
 	f.bodies.max = max(opts.BodiesMax, opts.BodyMax)
 	f.json.documents = &sync.Pool{New: func() any { return new(awsjson.Document) }}
 	f.buffers.New = func() any { return new([]byte) }
+	f.memory.New = f.buffers.New
 	return f
 }
 

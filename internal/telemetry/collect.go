@@ -92,24 +92,36 @@ var (
 	queues   = prometheus.NewDesc("forebay_queues", "Queues, by type.", []string{"type"}, nil)
 
 	perQueue = []family[queue.Stats]{
-		gaugeOf("forebay_queue_oldest_message_age_seconds", "Age of the oldest visible message.", func(s queue.Stats) float64 { return s.OldestAge.Seconds() }, "queue"),
+		gaugeOf("forebay_queue_oldest_message_age_seconds", "How long the visible message that waits longest has waited, those received three times or more aside; 0 when none.", func(s queue.Stats) float64 { return s.OldestAge.Seconds() }, "queue"),
+		gaugeOf("forebay_queue_poison_messages", "Messages received three times or more.", func(s queue.Stats) float64 { return float64(s.Poison) }, "queue"),
+		gaugeOf("forebay_queue_poison_oldest_age_seconds", "Age of the oldest message received three times or more; 0 when none.", func(s queue.Stats) float64 { return s.PoisonAge.Seconds() }, "queue"),
+		gaugeOf("forebay_queue_polling_consumers", "Long polls that are waiting now.", func(s queue.Stats) float64 { return float64(s.Waiters) }, "queue"),
+		gaugeOf("forebay_queue_holding_consumers", "Consumers that gave their name and have messages in flight.", func(s queue.Stats) float64 { return float64(s.Holding) }, "queue"),
 		gaugeOf("forebay_queue_bytes", "Size of all messages of a queue, as SQS counts it.", func(s queue.Stats) float64 { return float64(s.Bytes) }, "queue"),
 		gaugeOf("forebay_queue_fifo_blocked_groups", "FIFO groups that wait for a message in flight.", func(s queue.Stats) float64 { return float64(s.Blocked) }, "queue"),
-		counterOf("forebay_queue_messages_sent_total", "Messages accepted.", func(s queue.Stats) float64 { return float64(s.Sent) }, "queue"),
-		counterOf("forebay_queue_messages_received_total", "Messages handed to consumers.", func(s queue.Stats) float64 { return float64(s.Received) }, "queue"),
-		counterOf("forebay_queue_messages_deleted_total", "Messages deleted by consumers.", func(s queue.Stats) float64 { return float64(s.Deleted) }, "queue"),
-		counterOf("forebay_queue_messages_redelivered_total", "Messages handed out once more.", func(s queue.Stats) float64 { return float64(s.Redelivered) }, "queue"),
-		counterOf("forebay_queue_messages_expired_total", "Messages that reached the end of their retention.", func(s queue.Stats) float64 { return float64(s.Expired) }, "queue"),
-		counterOf("forebay_queue_messages_dead_lettered_total", "Messages moved to the dead-letter queue.", func(s queue.Stats) float64 { return float64(s.DeadLettered) }, "queue"),
-		counterOf("forebay_queue_messages_deduplicated_total", "Messages recognised as sent before.", func(s queue.Stats) float64 { return float64(s.Deduplicated) }, "queue"),
-		counterOf("forebay_queue_receives_empty_total", "Receives that ended without a message.", func(s queue.Stats) float64 { return float64(s.EmptyReceives) }, "queue"),
+		counterOf("forebay_queue_sent_messages_total", "Messages accepted.", func(s queue.Stats) float64 { return float64(s.Sent) }, "queue"),
+		counterOf("forebay_queue_received_messages_total", "Messages handed to consumers.", func(s queue.Stats) float64 { return float64(s.Received) }, "queue"),
+		counterOf("forebay_queue_deleted_messages_total", "Messages deleted by consumers.", func(s queue.Stats) float64 { return float64(s.Deleted) }, "queue"),
+		counterOf("forebay_queue_redelivered_messages_total", "Messages handed out once more.", func(s queue.Stats) float64 { return float64(s.Redelivered) }, "queue"),
+		counterOf("forebay_queue_expired_messages_total", "Messages that reached the end of their retention.", func(s queue.Stats) float64 { return float64(s.Expired) }, "queue"),
+		counterOf("forebay_queue_dead_lettered_messages_total", "Messages moved to the dead-letter queue.", func(s queue.Stats) float64 { return float64(s.DeadLettered) }, "queue"),
+		counterOf("forebay_queue_deduplicated_messages_total", "Messages recognised as sent before.", func(s queue.Stats) float64 { return float64(s.Deduplicated) }, "queue"),
+		counterOf("forebay_queue_empty_receives_total", "Receives that ended without a message.", func(s queue.Stats) float64 { return float64(s.EmptyReceives) }, "queue"),
 		counterOf("forebay_queue_visibility_timeouts_total", "Messages whose visibility timeout ended before they were deleted.", func(s queue.Stats) float64 { return float64(s.Timeouts) }, "queue"),
 	}
+)
+
+// The histograms of each queue.
+var (
+	waitSeconds    = prometheus.NewDesc("forebay_queue_wait_seconds", "Time from when a message was sent or came due to its first receive.", []string{"queue"}, nil)
+	serviceSeconds = prometheus.NewDesc("forebay_queue_service_seconds", "Time from a receive to the deletion.", []string{"queue"}, nil)
+	rate           = prometheus.NewDesc("forebay_queue_rate", "Messages a second, moving average over the window.", []string{"queue", "event", "window"}, nil)
 )
 
 // queueCollector reads the figures of each queue, of at most max of them.
 type queueCollector struct {
 	stats func(max int) ([]queue.Stats, int)
+	rates func(*queue.Stats) []Rate // nil: none
 	max   int
 }
 
@@ -118,6 +130,9 @@ func (c *queueCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- messages
 	out <- omitted
 	out <- queues
+	out <- waitSeconds
+	out <- serviceSeconds
+	out <- rate
 	for _, f := range perQueue {
 		out <- f.desc
 	}
@@ -139,10 +154,18 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(omitted, prometheus.GaugeValue, float64(count-len(shown)))
 	for _, s := range shown {
 		out <- prometheus.MustNewConstMetric(messages, prometheus.GaugeValue, float64(s.Visible), s.Name, "visible")
-		out <- prometheus.MustNewConstMetric(messages, prometheus.GaugeValue, float64(s.InFlight), s.Name, "in_flight")
+		out <- prometheus.MustNewConstMetric(messages, prometheus.GaugeValue, float64(s.InFlight), s.Name, "inflight")
 		out <- prometheus.MustNewConstMetric(messages, prometheus.GaugeValue, float64(s.Delayed), s.Name, "delayed")
 		for _, f := range perQueue {
 			f.send(out, s, s.Name)
+		}
+		out <- &histogramMetric{waitSeconds, s.Name, &s.Waited}
+		out <- &histogramMetric{serviceSeconds, s.Name, &s.Processed}
+		if c.rates == nil {
+			continue
+		}
+		for _, r := range c.rates(&s) {
+			out <- prometheus.MustNewConstMetric(rate, prometheus.GaugeValue, r.PerSecond, s.Name, r.Event, r.Window)
 		}
 	}
 }

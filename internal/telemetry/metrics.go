@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,10 +21,18 @@ const QueuesMaxDefault = 1000
 // concurrent use.
 type Source struct {
 	Stats     func(max int) ([]queue.Stats, int) // each queue, and how many there are; max zero: all
+	Rates     func(*queue.Stats) []Rate          // of a queue, given its figures; nil: none
 	Totals    func() queue.Counters
 	LongPolls func() int
 	Ready     func() bool
 	Store     func() Store
+}
+
+// Rate is how often something happens in a queue.
+type Rate struct {
+	Event     string // sent, received or deleted
+	Window    string // of the moving average: 10s, 1m or 10m
+	PerSecond float64
 }
 
 // Store is the state of the store at one moment.
@@ -57,6 +66,9 @@ type Metrics struct {
 	refusals  *prometheus.CounterVec
 	throttled *prometheus.CounterVec
 	pollWait  prometheus.Histogram
+
+	seriesMu sync.RWMutex
+	series   map[outcome]series
 
 	commit      prometheus.Histogram
 	sync        prometheus.Histogram
@@ -92,7 +104,7 @@ func NewMetrics(registry *prometheus.Registry, opts Options) *Metrics {
 	build := gauges(registry, "forebay_build_info", "Always 1; the labels say what is running.", "version", "revision", "go_version")
 	build.WithLabelValues(opts.Version, opts.Revision, runtime.Version()).Set(1)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	registry.MustRegister(&serverCollector{opts.Source}, &queueCollector{stats: opts.Source.Stats, max: m.max})
+	registry.MustRegister(&serverCollector{opts.Source}, &queueCollector{stats: opts.Source.Stats, rates: opts.Source.Rates, max: m.max})
 	return m
 }
 
@@ -142,7 +154,8 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	pattern := r.URL.Query().Get("queue")
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&queueCollector{
-		max: m.max,
+		max:   m.max,
+		rates: m.source.Rates,
 		stats: func(int) ([]queue.Stats, int) {
 			return matching(m.source.Stats, pattern)
 		},

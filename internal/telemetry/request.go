@@ -3,6 +3,8 @@ package telemetry
 import (
 	"slices"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The APIs that requests are counted for.
@@ -29,6 +31,39 @@ func (m *Metrics) Begin(api string) (end func()) {
 	return gauge.Dec
 }
 
+// outcome is what requests are counted by.
+type outcome struct{ api, operation, code string }
+
+// series are the metrics of the requests with one outcome.
+type series struct {
+	requests, bodyIn, bodyOut prometheus.Counter
+	duration                  prometheus.Observer
+}
+
+// seriesOf returns the metrics of an outcome. They are looked up by their labels once, which costs more than to
+// count; there are as many as operations and error codes allow.
+func (m *Metrics) seriesOf(o outcome) series {
+	m.seriesMu.RLock()
+	s, known := m.series[o]
+	m.seriesMu.RUnlock()
+	if known {
+		return s
+	}
+	s = series{
+		requests: m.requests.WithLabelValues(o.api, o.operation, o.code),
+		duration: m.duration.WithLabelValues(o.api, o.operation),
+		bodyIn:   m.bodyIn.WithLabelValues(o.api),
+		bodyOut:  m.bodyOut.WithLabelValues(o.api),
+	}
+	m.seriesMu.Lock()
+	defer m.seriesMu.Unlock()
+	if m.series == nil {
+		m.series = make(map[outcome]series)
+	}
+	m.series[o] = s
+	return s
+}
+
 // Answered counts a request that has been answered.
 func (m *Metrics) Answered(r Request) {
 	operation, code := r.Operation, r.Code
@@ -38,10 +73,11 @@ func (m *Metrics) Answered(r Request) {
 	if code == "" {
 		code = "ok"
 	}
-	m.requests.WithLabelValues(r.API, operation, code).Inc()
-	m.duration.WithLabelValues(r.API, operation).Observe((r.Duration - r.Waited).Seconds())
-	m.bodyIn.WithLabelValues(r.API).Add(float64(r.BodyIn))
-	m.bodyOut.WithLabelValues(r.API).Add(float64(r.BodyOut))
+	s := m.seriesOf(outcome{r.API, operation, code})
+	s.requests.Inc()
+	s.duration.Observe((r.Duration - r.Waited).Seconds())
+	s.bodyIn.Add(float64(r.BodyIn))
+	s.bodyOut.Add(float64(r.BodyOut))
 	if r.Waited > 0 {
 		m.pollWait.Observe(r.Waited.Seconds())
 	}
@@ -67,5 +103,5 @@ var operations = []string{
 	"ListDeadLetterSourceQueues", "ListMessageMoveTasks", "ListQueues", "ListQueueTags", "PurgeQueue",
 	"ReceiveMessage", "RemovePermission", "SendMessage", "SendMessageBatch", "SetQueueAttributes",
 	"StartMessageMoveTask", "TagQueue", "UntagQueue",
-	"Peek", "PeekMessages", "metrics", "health", "backup",
+	"Peek", "PeekMessages", "metrics", "health", "backup", "queues",
 }

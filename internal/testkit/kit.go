@@ -113,7 +113,6 @@ func (k *Kit) start() {
 		Service:        service,
 		Authenticate:   k.opts.Authenticate,
 		Account:        Account,
-		Region:         Region,
 		PublicURL:      k.opts.PublicURL,
 		TrustedProxies: k.opts.TrustedProxies,
 		Logger:         logger,

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"github.com/forebay-mq/forebay/internal/config"
+	"github.com/forebay-mq/forebay/internal/gateway"
+	"github.com/forebay-mq/forebay/internal/telemetry"
+	"github.com/forebay-mq/forebay/queued"
+)
+
+// gatewayConns is how many connections to the queue server are kept open when they are not used.
+const gatewayConns = 64
+
+func (a *app) gatewayCommand() *cobra.Command {
+	var path string
+	var given gatewayFile
+	var routes []string
+	var format, level string
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Serve HTTP from backends that have no open port",
+		Long: "Serve HTTP from backends that have no open port. Each request becomes a message in a queue, and waits there,\n" +
+			"on disk, for a backend to take it; the reply comes back through a queue of the gateway's own.\n\n" +
+			"  forebay gateway --route /=requests\n\n" +
+			"docs/gateway.md has the configuration file and what clients can ask for.",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := interruptible(cmd)
+			defer stop()
+			file := gatewayFile{}
+			if path != "" {
+				if err := config.Strict(path, &file); err != nil {
+					return &failure{code: exitUsage, what: err.Error(), err: err}
+				}
+			}
+			if err := given.over(&file, cmd.Flags().Changed, routes); err != nil {
+				return err
+			}
+			if err := checkLevel(format, level); err != nil {
+				return err
+			}
+			logger := telemetry.NewLogger(a.errs, telemetry.LogOptions{Format: format, Level: logLevel(level), Terminal: terminal(a.errs)})
+			return a.gateway(ctx, &file, logger)
+		},
+	}
+	a.targetFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&path, "config", os.Getenv("FOREBAY_GATEWAY_CONFIG"), "configuration file (also FOREBAY_GATEWAY_CONFIG)")
+	flags.StringArrayVar(&routes, "route", nil, "[HOST]/PATH=QUEUE: requests for that host and path go to that queue; may be repeated")
+	flags.StringVar(&given.Listen, "listen", "127.0.0.1:8080", "address to listen on, host:port")
+	flags.StringVar(&given.State, "state", "forebay-gateway", "folder for replies and for the name of this gateway")
+	flags.StringVar(&given.KeyFile, "key-file", "", "key of the site's gateways (default: site.key in the state folder)")
+	flags.StringVar(&given.SigningKeys, "signing-keys", "", "keys that requests are signed with, and replies checked; see forebay backend")
+	flags.StringVar(&given.MetricsListen, "metrics-listen", "", "address for /metrics (default: none)")
+	flags.StringVar(&given.TLS.Cert, "tls-cert", "", "certificate file, PEM; read again when it changes")
+	flags.StringVar(&given.TLS.Key, "tls-key", "", "key file of the certificate, PEM")
+	flags.BoolVar(&given.InsecureHTTP, "insecure-http", false, "listen beyond this machine without TLS")
+	flags.StringVar(&format, "log-format", "auto", "auto, text or json")
+	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+// over puts what the command line has given over what the file says.
+func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes []string) error {
+	for _, value := range []struct {
+		flag     string
+		from, to *string
+	}{
+		{"listen", &f.Listen, &file.Listen}, {"state", &f.State, &file.State}, {"key-file", &f.KeyFile, &file.KeyFile},
+		{"signing-keys", &f.SigningKeys, &file.SigningKeys}, {"metrics-listen", &f.MetricsListen, &file.MetricsListen},
+		{"tls-cert", &f.TLS.Cert, &file.TLS.Cert}, {"tls-key", &f.TLS.Key, &file.TLS.Key},
+	} {
+		if changed(value.flag) {
+			*value.to = *value.from
+		}
+	}
+	file.InsecureHTTP = file.InsecureHTTP || f.InsecureHTTP
+	for _, text := range routes {
+		r, err := routeFlag(text)
+		if err != nil {
+			return err
+		}
+		file.Routes = append(file.Routes, r)
+	}
+	if len(file.Routes) == 0 {
+		return &failure{code: exitUsage, what: "no route: which requests go to which queue?",
+			hints: []string{"All to one queue:  forebay gateway --route /=requests", "More than that:    forebay gateway --config FILE"}}
+	}
+	return nil
+}
+
+// gateway runs a gateway until ctx ends.
+func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logger) error {
+	opts, err := file.options()
+	if err != nil {
+		return &failure{code: exitUsage, what: err.Error(), err: err}
+	}
+	if !local("http://"+file.Listen) && file.TLS.Cert == "" && !file.InsecureHTTP {
+		return &failure{code: exitUsage, what: file.Listen + " can be reached from other machines, and nothing would be encrypted",
+			hints: []string{"Use TLS:               forebay gateway --tls-cert FILE --tls-key FILE", "Or accept plain HTTP:  forebay gateway --insecure-http"}}
+	}
+	if err := gatewaySecrets(file, &opts); err != nil {
+		return &failure{code: exitUsage, what: err.Error(), err: err}
+	}
+	secure, err := gatewayCertificates(file, logger)
+	if err != nil {
+		return err
+	}
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: gatewayConns, IdleConnTimeout: time.Minute,
+		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, ResponseHeaderTimeout: time.Minute}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	opts.Client, opts.Log, opts.Registry, opts.Polling = c, logger, registry, c.polling
+	return a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+}
+
+// runGateway opens a gateway and serves it until ctx ends.
+func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Options, secure *tls.Config, explain func(error) error) error {
+	listener, err := net.Listen("tcp", file.Listen)
+	if err != nil {
+		return listenFailure(file.Listen, err)
+	}
+	g, err := gateway.Open(ctx, opts)
+	if err != nil {
+		return errors.Join(gatewayFailure(explain, err), listener.Close())
+	}
+	pages, err := servePages(file.MetricsListen, opts.Registry)
+	if err != nil {
+		return errors.Join(err, listener.Close(), g.Close())
+	}
+	defer pages()
+	endpoint := endpointOf(listener.Addr(), secure != nil)
+	a.remark("gateway %s on %s", opts.Instance, endpoint)
+	opts.Log.Info("ready", "endpoint", endpoint, "instance", opts.Instance.String(), "routes", len(opts.Routes))
+	notify("READY=1", opts.Log)
+	err = gateway.Serve(ctx, g, listener, gateway.ServerOptions{TLS: secure, HeadersMax: int(file.HeadersMax),
+		ConnectionsMax: file.ConnectionsMax, Log: opts.Log}, stopTime)
+	opts.Log.Info("stopping")
+	return errors.Join(err, g.Close())
+}
+
+// gatewayFailure words why a gateway does not start: with the code and the hints of what the server said, and the part
+// of the configuration that it is about.
+func gatewayFailure(explain func(error) error, err error) error {
+	if _, ok := errors.AsType[smithy.APIError](err); !ok && !unreachable(err) {
+		return &failure{code: exitFailed, what: err.Error(), err: err}
+	}
+	f := asFailure(explain(err))
+	if f.code == exitNotFound {
+		f.what = err.Error()
+		f.hints = []string{"Create it:  forebay queues create QUEUE"}
+	}
+	return f
+}
+
+// gatewaySecrets reads the keys and the name of the gateway, and makes those that are not there.
+func gatewaySecrets(file *gatewayFile, opts *gateway.Options) (err error) {
+	keyFile := file.KeyFile
+	if keyFile == "" {
+		keyFile = filepath.Join(file.State, "site.key")
+	}
+	if opts.Keys, err = gateway.OpenKeys(keyFile); err != nil {
+		return err
+	}
+	if opts.Instance, err = gateway.OpenInstance(filepath.Join(file.State, "instance")); err != nil {
+		return err
+	}
+	opts.Folder = filepath.Join(file.State, "replies")
+	if file.SigningKeys == "" {
+		return nil
+	}
+	f, err := os.Open(file.SigningKeys)
+	if err != nil {
+		return err
+	}
+	opts.Keyring, err = queued.ParseKeys(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("signing keys %s: %w", file.SigningKeys, err)
+	}
+	return nil
+}
+
+func gatewayCertificates(file *gatewayFile, logger *slog.Logger) (*tls.Config, error) {
+	return tlsOf(&config.Config{TLSCert: file.TLS.Cert, TLSKey: file.TLS.Key, TLSClientCA: file.TLS.ClientCA}, logger)
+}
+
+// polling tells how many consumers wait at a queue, which only Forebay can.
+func (c *client) polling(ctx context.Context, queue string) (n int, ok bool) {
+	text, err := c.signed(ctx, http.MethodGet, "/forebay/v1/queues/"+url.PathEscape(nameOf(queue)), nil)
+	if err != nil {
+		return 0, false
+	}
+	var state struct {
+		Consumers *struct {
+			Polling int `json:"polling"`
+		} `json:"consumers"`
+	}
+	if json.Unmarshal(text, &state) != nil || state.Consumers == nil {
+		return 0, false
+	}
+	return state.Consumers.Polling, true
+}
+
+// servePages serves the metrics, where that is wanted, until the returned function is called.
+func servePages(address string, registry prometheus.Registerer) (stop func(), err error) {
+	gatherer, ok := registry.(prometheus.Gatherer)
+	if address == "" || !ok {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, listenFailure(address, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	return func() {
+		_ = server.Close()
+		<-done
+	}, nil
+}
+
+// checkLevel checks the two settings of the log.
+func checkLevel(format, level string) error {
+	if format != "auto" && format != "text" && format != "json" {
+		return usage("--log-format: %q is not one of auto, text, json", format)
+	}
+	if strings.Trim(level, "abcdefghijklmnopqrstuvwxyz") != "" || new(slog.Level).UnmarshalText([]byte(level)) != nil {
+		return usage("--log-level: %q is not one of debug, info, warn, error", level)
+	}
+	return nil
+}

@@ -1,0 +1,401 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/forebay-mq/forebay/queued"
+)
+
+const (
+	bodyTime    = 30 * time.Second // for a request body to arrive
+	bodiesMost  = 256 << 20        // bytes of request bodies in memory at once
+	envelopeFor = 1024             // bytes of a message beside URL, headers and body
+)
+
+// checkTarget refuses request targets that two readers could take for two different paths.
+func checkTarget(r *http.Request) *problem {
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		return &problem{status: http.StatusMethodNotAllowed, what: r.Method + " does not go through a queue"}
+	}
+	if len(r.RequestURI) > queued.URLBytesMax {
+		return &problem{status: http.StatusRequestURITooLong, what: fmt.Sprintf("the URL has %d bytes, at most %d", len(r.RequestURI), queued.URLBytesMax)}
+	}
+	if !strings.HasPrefix(r.RequestURI, "/") || strings.HasPrefix(r.RequestURI, "//") {
+		return &problem{status: http.StatusBadRequest, what: "the request target must be a path that begins with one slash"}
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	lower := strings.ToLower(path)
+	for _, trick := range []string{"%2f", "%5c", "%00", "\\", "#"} {
+		if strings.Contains(lower, trick) {
+			return &problem{status: http.StatusBadRequest, what: fmt.Sprintf("the path holds %s, which servers read in different ways", trick)}
+		}
+	}
+	for segment := range strings.SplitSeq(r.URL.Path, "/") {
+		if segment == "." || segment == ".." {
+			return &problem{status: http.StatusBadRequest, what: fmt.Sprintf("the path has the segment %q; send it resolved", segment)}
+		}
+	}
+	return nil
+}
+
+// matches says whether a route is for the host and path of a request.
+func (r *Route) matches(host, path string) bool {
+	if r.Host != "" {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		below, wild := strings.CutPrefix(r.Host, "*.")
+		label, rest, _ := strings.Cut(host, ".")
+		if wild && (label == "" || !strings.EqualFold(rest, below)) || !wild && !strings.EqualFold(host, r.Host) {
+			return false
+		}
+	}
+	prefix := strings.TrimSuffix(r.Path, "/")
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+// laneFor finds the route of a request. When only the method does not fit, the methods that would are returned.
+func (g *Gateway) laneFor(r *http.Request) (found *lane, allow []string) {
+	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+	for _, l := range g.routes {
+		if !l.matches(r.Host, r.URL.Path) {
+			continue
+		}
+		if len(l.Methods) == 0 || slices.Contains(l.Methods, r.Method) || preflight && len(l.CORS) > 0 {
+			return l, nil
+		}
+		allow = append(allow, l.Methods...)
+	}
+	return nil, allow
+}
+
+// accept makes a message of a request, and answers when the reply is there or the wait is over.
+func (g *Gateway) accept(w http.ResponseWriter, r *http.Request) {
+	l, allow := g.laneFor(r)
+	switch {
+	case l == nil && len(allow) > 0:
+		refuse(w, problem{status: http.StatusMethodNotAllowed, what: "this path does not take " + r.Method, allow: strings.Join(allow, ", ")})
+		return
+	case l == nil:
+		refuse(w, problem{status: http.StatusNotFound, what: "no route is for this host and path"})
+		return
+	}
+	counted := &countingWriter{ResponseWriter: w}
+	defer g.metrics.begin(l.Name, counted)()
+	if l.cors(counted, r) {
+		return
+	}
+	if p := g.process(counted, r, l); p != nil {
+		refuse(counted, *p)
+	}
+}
+
+// process is accept without its refusals.
+func (g *Gateway) process(w http.ResponseWriter, r *http.Request, l *lane) *problem {
+	now := time.Now()
+	if g.draining.Load() {
+		return &problem{status: http.StatusServiceUnavailable, what: "the gateway is closing", retry: time.Second}
+	}
+	leave, p := l.enter(g.visitor(l, r), now)
+	if p != nil {
+		return p
+	}
+	defer leave()
+	key, keyed, err := scopeOf(l.Route, r)
+	if err != nil {
+		return &problem{status: http.StatusBadRequest, what: err.Error()}
+	}
+	if p := l.checkBody(r); p != nil {
+		return p
+	}
+	if !keyed {
+		if p := g.room(r.Context(), l, now); p != nil {
+			return p
+		}
+	}
+	body, p := g.readBody(w, r, l)
+	if p != nil {
+		return p
+	}
+	defer g.buffered.Add(-int64(len(body)))
+	q := &request{lane: l, token: g.newToken(l, now), wait: l.patience(r.Header, w.Header())}
+	if !keyed {
+		return g.fresh(w, r, q, body)
+	}
+	return g.again(w, r, q, key, body)
+}
+
+// request is a request that is being answered.
+type request struct {
+	*lane
+	token token // without a purpose
+	wait  time.Duration
+}
+
+func (g *Gateway) newToken(l *lane, now time.Time) token {
+	t := token{owner: g.opts.Instance, deadline: now.Add(l.Deadline).Truncate(time.Second), expires: now.Add(l.lifetime()).Truncate(time.Second)}
+	rand.Read(t.id[:])
+	return t
+}
+
+// room refuses new requests where no reply could be kept, or no backend would take them in time.
+func (g *Gateway) room(ctx context.Context, l *lane, now time.Time) *problem {
+	if g.store.full() {
+		return g.storeProblem(errFull)
+	}
+	return l.room(ctx, now)
+}
+
+// checkBody refuses what its headers show to be too large or of a kind that the route does not take.
+func (l *lane) checkBody(r *http.Request) *problem {
+	if r.ContentLength > int64(l.BodyMax) {
+		return l.tooLarge()
+	}
+	if len(l.ContentTypes) == 0 || r.ContentLength == 0 {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	for _, allowed := range l.ContentTypes {
+		all, any := strings.CutSuffix(allowed, "*")
+		if err == nil && (kind == allowed || any && strings.HasPrefix(kind, all)) {
+			return nil
+		}
+	}
+	return &problem{status: http.StatusUnsupportedMediaType, what: "this route takes " + strings.Join(l.ContentTypes, ", ")}
+}
+
+func (l *lane) tooLarge() *problem {
+	return &problem{status: http.StatusRequestEntityTooLarge, what: fmt.Sprintf("the body may have at most %d bytes", l.BodyMax)}
+}
+
+// readBody reads the body, within the time and the memory that there is for it. What it returns is counted in buffered.
+func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, l *lane) ([]byte, *problem) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	reserve := int64(l.BodyMax)
+	if r.ContentLength > 0 {
+		reserve = r.ContentLength
+	}
+	defer g.buffered.Add(-reserve)
+	if g.buffered.Add(reserve) > bodiesMost {
+		return nil, &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "too many bodies are being read"}
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a server that has none bounds it itself
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(l.BodyMax)))
+	_ = control.SetReadDeadline(time.Time{})
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, l.tooLarge()
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &problem{status: http.StatusRequestTimeout, what: fmt.Sprintf("the body did not arrive within %v", bodyTime)}
+	case err != nil:
+		return nil, &problem{status: http.StatusBadRequest, what: "the body cannot be read: " + err.Error()}
+	}
+	g.buffered.Add(int64(len(body)))
+	return body, nil
+}
+
+// patience is how long the client waits, by what it prefers and what the route allows.
+func (l *lane) patience(h, applied http.Header) time.Duration {
+	async, asked, ok := prefer(h)
+	switch {
+	case ok:
+		applied.Add("Preference-Applied", "wait="+strconv.Itoa(int(min(asked, l.WaitMax)/time.Second)))
+		return min(asked, l.WaitMax)
+	case async:
+		applied.Add("Preference-Applied", "respond-async")
+		return 0
+	}
+	return max(l.Wait, 0)
+}
+
+// prefer reads the Prefer header (RFC 7240). The first of several wait preferences counts; one that is no number of
+// seconds does not count at all.
+func prefer(h http.Header) (async bool, wait time.Duration, ok bool) {
+	for _, line := range h.Values("Prefer") {
+		for item := range strings.SplitSeq(line, ",") {
+			item, _, _ = strings.Cut(item, ";")
+			name, value, _ := strings.Cut(strings.TrimSpace(item), "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "respond-async":
+				async = true
+			case "wait":
+				n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
+				if err == nil && !ok {
+					wait, ok = time.Duration(n)*time.Second, true
+				}
+			}
+		}
+	}
+	return async, wait, ok
+}
+
+// message writes the request as a message.
+func (g *Gateway) message(r *http.Request, q *request, body []byte) (*mail, *problem) {
+	m := queued.NewRequest(r, body)
+	m.ID = q.token.id.String()
+	m.URL = r.RequestURI
+	m.Scheme = scheme(r)
+	m.Remote = g.remote(r)
+	g.forwarded(m.Header, r)
+	m.Deadline = q.token.deadline
+	m.ReplyTo = g.queueName(g.opts.Instance)
+	answer := q.token
+	answer.purpose = toAnswer
+	m.Token = g.opts.Keys.sign(answer)
+	m.Once, m.SkipIfGone, m.Stream = q.Once, q.SkipIfGone, q.Stream
+	delete(m.Header, "Prefer")
+	delete(m.Header, "Idempotency-Key")
+	text, err := m.Encode()
+	if err != nil {
+		return nil, &problem{status: http.StatusBadRequest, what: "the request cannot travel: " + err.Error()}
+	}
+	if len(text)+envelopeFor > g.opts.MessageMax {
+		return nil, &problem{status: http.StatusRequestEntityTooLarge, what: fmt.Sprintf(
+			"the request makes a message of %d bytes, and a queue takes %d; the body itself may have %d at most",
+			len(text), g.opts.MessageMax-envelopeFor, q.BodyMax)}
+	}
+	return &mail{body: text, signature: g.opts.Keyring.Sign(queued.KindRequest, text, time.Now()), trace: traceOf(r.Header),
+		group: m.ID, unique: m.ID}, nil
+}
+
+// fresh sends a request and answers it.
+func (g *Gateway) fresh(w http.ResponseWriter, r *http.Request, q *request, body []byte) *problem {
+	m, p := g.message(r, q, body)
+	if p != nil {
+		return p
+	}
+	s := g.desk.sit(q.token.id, q.wait > 0)
+	defer s.leave()
+	if p := g.submit(q, m); p != nil {
+		return p
+	}
+	g.attend(w, r, s, q.token, q.wait, false)
+	return nil
+}
+
+// submit sends the message of a request. Without a problem it was accepted.
+func (g *Gateway) submit(q *request, m *mail) *problem {
+	if err := g.send(q.url, m); err != nil {
+		g.log.Warn("a request was not accepted", "route", q.Name, "request_id", q.token.id.String(), "err", err)
+		return &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "the queue did not take the request"}
+	}
+	q.sent(q.token.id, time.Now())
+	return nil
+}
+
+// again answers a request with an Idempotency-Key: the first one is sent, later ones get its reply.
+func (g *Gateway) again(w http.ResponseWriter, r *http.Request, q *request, key scope, body []byte) *problem {
+	now := time.Now()
+	want := kept{ID: q.token.id, Fingerprint: fingerprint(r.Method, r.RequestURI, r.Header.Get("Content-Type"), body), Expires: q.token.expires.Unix()}
+	was, err := g.store.kept(key)
+	if err != nil {
+		return g.storeProblem(err)
+	}
+	if now.Unix() >= was.Expires {
+		if p := g.room(r.Context(), q.lane, now); p != nil {
+			return p
+		}
+	}
+	m, p := g.message(r, q, body)
+	if p != nil {
+		return p
+	}
+	was, found, err := g.store.keep(key, want, now)
+	switch {
+	case err != nil:
+		return g.storeProblem(err)
+	case found && was.Fingerprint != want.Fingerprint:
+		return &problem{status: http.StatusUnprocessableEntity, what: "this Idempotency-Key was used for another request; use a new key"}
+	case found:
+		q.token.id, q.token.expires = was.ID, time.Unix(was.Expires, 0)
+		q.token.deadline = q.token.expires.Add(-q.Retention)
+		w.Header().Set("Idempotent-Replayed", "true")
+		if m, p = g.message(r, q, body); p != nil {
+			return p
+		}
+	}
+	s := g.desk.sit(q.token.id, false)
+	defer s.leave()
+	if p := g.sendOnce(q, key, m); p != nil {
+		return p
+	}
+	g.attend(w, r, s, q.token, q.wait, true)
+	return nil
+}
+
+// sendOnce returns when the request behind a key is in its queue. Of several that come with the same key, one sends it;
+// when that fails, the next one tries, under the same id.
+func (g *Gateway) sendOnce(q *request, key scope, m *mail) *problem {
+	for {
+		k, err := g.store.kept(key)
+		if err != nil {
+			return g.storeProblem(err)
+		}
+		if k.Sent {
+			return nil
+		}
+		done := make(chan struct{})
+		if other, busy := g.sending.LoadOrStore(k.ID, done); busy {
+			<-other.(chan struct{})
+			continue
+		}
+		p := g.submit(q, m)
+		if p == nil {
+			err = g.store.sent(key, k)
+		}
+		g.sending.Delete(k.ID)
+		close(done)
+		if err != nil {
+			return g.storeProblem(err)
+		}
+		return p
+	}
+}
+
+func (g *Gateway) storeProblem(err error) *problem {
+	if errors.Is(err, errFull) {
+		return &problem{status: http.StatusServiceUnavailable, retry: expireEvery, what: "no more replies can be kept for now"}
+	}
+	g.log.Error("the reply store does not answer", "err", err)
+	return &problem{status: http.StatusInternalServerError, what: "the gateway's store does not answer"}
+}
+
+// traceOf returns the trace context of a request, or begins one.
+func traceOf(h http.Header) queued.Trace {
+	if t := queued.TraceOf(h); t.Parent != "" {
+		return t
+	}
+	var b [24]byte
+	rand.Read(b[:])
+	return queued.Trace{Parent: fmt.Sprintf("00-%x-%x-00", b[:16], b[16:])}
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// replyURL is where the reply with the token is fetched.
+func (g *Gateway) replyURL(t token) string {
+	t.purpose = toFetch
+	return g.opts.Prefix + "replies/" + url.PathEscape(g.opts.Keys.sign(t))
+}

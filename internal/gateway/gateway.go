@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/forebay-mq/forebay/queued"
+)
+
+// Times of the work behind the requests.
+const (
+	sendTimeout   = 30 * time.Second // for a message to be acknowledged, retries of the client included
+	startTimeout  = 30 * time.Second
+	expireEvery   = time.Minute
+	retryFirst    = 100 * time.Millisecond
+	retryMost     = 5 * time.Second
+	visibility    = 30 * time.Second // of reply queues
+	sendWorkers   = 4
+	deleteWorkers = 2
+	eraseLinger   = 10 * time.Millisecond // one that dies meanwhile sees replies again that it has dealt with
+)
+
+// Gateway turns HTTP requests into messages, and replies into responses. It is an http.Handler, and safe for concurrent
+// use.
+type Gateway struct {
+	opts    Options
+	log     *slog.Logger
+	client  Client
+	store   *store
+	desk    *desk
+	routes  []*lane
+	metrics *metrics
+	mux     *http.ServeMux
+
+	mailers   map[string]*batcher[*mail] // by queue URL; fixed once started, but for those of other instances
+	mailersMu sync.Mutex
+	erasers   map[string]*batcher[string] // by queue URL
+	own       *inbox
+	others    *neighbours
+	forwards  *forwards
+	waiting   atomic.Int64 // requests being answered
+	buffered  atomic.Int64 // bytes of request bodies in memory
+
+	stop     context.CancelCauseFunc
+	ctx      context.Context // ends when the gateway closes
+	running  sync.WaitGroup
+	draining atomic.Bool
+	sending  sync.Map // ids of requests with an Idempotency-Key that are on their way into the queue
+}
+
+var errClosing = errors.New("the gateway is closing")
+
+// Open starts a gateway: it opens the store, finds the queues of all routes, makes the reply queue, and begins to
+// wait for replies. ctx bounds the start. The caller serves the Gateway over HTTP, and closes it after its server.
+func Open(ctx context.Context, opts Options) (*Gateway, error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax, log: opts.Log, fatal: opts.Fatal})
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		opts: opts, log: opts.Log, client: opts.Client, store: kept, desk: newDesk(),
+		mailers: make(map[string]*batcher[*mail]), erasers: make(map[string]*batcher[string]),
+	}
+	g.metrics = newMetrics(opts.Registry, g)
+	g.forwards = newForwards(g)
+	g.others = newNeighbours(g)
+	g.ctx, g.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := g.begin(ctx); err != nil {
+		g.stop(errClosing)
+		g.running.Wait()
+		return nil, errors.Join(err, kept.close())
+	}
+	return g, nil
+}
+
+// begin finds and makes the queues, and starts what runs beside the requests.
+func (g *Gateway) begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for i := range g.opts.Routes {
+		lane, err := g.openLane(ctx, &g.opts.Routes[i])
+		if err != nil {
+			return err
+		}
+		g.routes = append(g.routes, lane)
+	}
+	name := g.queueName(g.opts.Instance)
+	url, err := g.ensureQueue(ctx, name)
+	if err != nil {
+		return fmt.Errorf("the reply queue %s cannot be made: %w", name, err)
+	}
+	g.mux = g.pages()
+	g.own = g.openInbox(name, url)
+	g.running.Go(g.housekeeping)
+	return g.others.begin(ctx)
+}
+
+// queueName is the name of an instance's reply queue.
+func (g *Gateway) queueName(i Instance) string {
+	return g.siteQueues() + i.String()
+}
+
+// siteQueues begins the names of the site's reply queues.
+func (g *Gateway) siteQueues() string { return g.opts.Queues + "-" + g.opts.Keys.site + "-" }
+
+// ensureQueue makes a reply queue, or sees to it that the one there keeps replies long enough.
+func (g *Gateway) ensureQueue(ctx context.Context, name string) (string, error) {
+	seconds := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
+	attributes := map[string]string{
+		"MessageRetentionPeriod": seconds(min(max(g.opts.lifetime(), time.Minute), retentionMost)),
+		"VisibilityTimeout":      seconds(visibility),
+		"MaximumMessageSize":     strconv.Itoa(g.opts.MessageMax),
+	}
+	out, err := g.client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
+	if err == nil {
+		return *out.QueueUrl, nil
+	}
+	if code := apiCode(err); code != "QueueNameExists" && code != "QueueAlreadyExists" {
+		return "", err
+	}
+	url, err := queueURL(ctx, g.client, name)
+	if err != nil {
+		return "", err
+	}
+	_, err = g.client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: attributes})
+	return url, err
+}
+
+// housekeeping takes away what has expired. It makes no calls.
+func (g *Gateway) housekeeping() {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-g.ctx.Done():
+			return
+		case now := <-tick.C:
+			g.forwards.expire(now)
+			g.others.tick(now)
+			for _, l := range g.routes {
+				l.forget(now)
+			}
+			if n, err := g.store.expire(now); err != nil {
+				g.log.Error("expired replies stay", "err", err)
+			} else if n > 0 {
+				g.log.Debug("replies expired", "count", n)
+			}
+		}
+	}
+}
+
+// Drain makes the gateway unready and refuses new requests; those that wait are told to come back, with their token.
+func (g *Gateway) Drain() {
+	if g.draining.CompareAndSwap(false, true) {
+		g.stop(errClosing)
+	}
+}
+
+// Close ends the gateway, after the server that it handles requests for. Nothing that was acknowledged is lost.
+func (g *Gateway) Close() error {
+	g.Drain()
+	g.running.Wait()
+	g.mailersMu.Lock()
+	for _, m := range g.mailers {
+		m.wait()
+	}
+	for _, e := range g.erasers {
+		e.wait()
+	}
+	g.mailersMu.Unlock()
+	return g.store.close()
+}
+
+// Ready reports whether requests can be accepted: replies arrive, and there is room for them.
+func (g *Gateway) Ready() bool {
+	return !g.draining.Load() && g.own.well() && !g.store.full()
+}
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer g.waiting.Add(-1)
+	if g.waiting.Add(1) > int64(g.opts.WaitingMax) {
+		refuse(w, problem{status: http.StatusServiceUnavailable, retry: time.Second,
+			what: "the gateway is answering as many requests as it may"})
+		return
+	}
+	if p := checkTarget(r); p != nil {
+		refuse(w, *p)
+		return
+	}
+	if g.isOwn(r.URL.Path) {
+		g.mux.ServeHTTP(w, r)
+		return
+	}
+	g.accept(w, r)
+}
+
+// mail is a message on its way into a queue.
+type mail struct {
+	body      string
+	signature string
+	trace     queued.Trace
+	group     string     // of a FIFO queue
+	unique    string     // deduplication id in a FIFO queue
+	done      chan error // buffered
+}
+
+// send puts a message into a queue and returns when it is acknowledged. It is not given up when the client leaves, and
+// the error does not say that the message is not there.
+func (g *Gateway) send(url string, m *mail) error {
+	m.done = make(chan error, 1)
+	g.mailer(url).add(m)
+	return <-m.done
+}

@@ -1,0 +1,209 @@
+package queued
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// errDraining ends the requests that are still at work when the grace is over.
+var errDraining = errors.New("the server is stopping")
+
+// pollSeconds is how long one call waits for requests.
+const pollSeconds = 20
+
+// Serve takes requests from a queue, which is given by name or URL, and has h answer them, until ctx ends. Then it takes
+// no more, waits for those at work as long as Options.Grace says, and returns nil. It returns an error at once for
+// options that cannot work and for a queue that is not there; a server that cannot be reached is waited for.
+//
+// The handler may do what it may behind net/http: flush pieces, send interim answers and trailers, panic. A request's
+// body is complete before the handler starts, and there is no connection to take over. The reply is sent before the request is
+// deleted, so a request whose server dies comes back, and the handler must bear being called twice; see Request.Once.
+func Serve(ctx context.Context, client Client, queue string, h http.Handler, options ...func(*Options)) error {
+	s := &server{client: client, handler: h, book: addressBook{client: client}, seen: newMemory(onceRemembered)}
+	for _, set := range options {
+		set(&s.Options)
+	}
+	if err := s.Options.fill(); err != nil {
+		return err
+	}
+	var err error
+	if s.queue, err = s.findQueue(ctx, queue); err != nil || ctx.Err() != nil {
+		return err
+	}
+	s.slots = make(chan struct{}, s.Concurrency)
+	s.broom = newBroom(s)
+	defer s.broom.close()
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var pollers sync.WaitGroup
+	for range s.Pollers {
+		pollers.Go(func() { s.poll(ctx, work) })
+	}
+	pollers.Wait()
+	end := time.AfterFunc(max(s.Grace, 0), func() { stop(errDraining) })
+	defer end.Stop()
+	s.working.Wait()
+	return nil
+}
+
+// server is a running Serve.
+type server struct {
+	Options
+	client  Client
+	queue   string // URL
+	handler http.Handler
+	book    addressBook
+	seen    *memory
+	slots   chan struct{} // one entry for each request that is at work, or may be received
+	working sync.WaitGroup
+	broom   *broom
+}
+
+// findQueue returns the queue's URL. It waits for a server that does not answer.
+func (s *server) findQueue(ctx context.Context, queue string) (string, error) {
+	for n := 0; ; n++ {
+		url, err := s.book.find(ctx, queue, true)
+		switch {
+		case err == nil:
+			return url, nil
+		case hopeless(err):
+			return "", fmt.Errorf("queued: find the queue %s: %w", queue, err)
+		}
+		s.Logger.Warn("the queue server does not answer", "err", err)
+		if !pause(ctx, backoff(n, time.Second, 30*time.Second)) {
+			return "", nil
+		}
+	}
+}
+
+// poll receives requests as long as ctx lives, no more at a time than there are hands, and starts them under work.
+func (s *server) poll(ctx, work context.Context) {
+	failures := 0
+	for {
+		n := s.reserve(ctx)
+		if n == 0 {
+			return
+		}
+		out, err := s.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &s.queue, MaxNumberOfMessages: int32(n), WaitTimeSeconds: pollSeconds,
+			VisibilityTimeout:           int32(s.Visibility / time.Second),
+			MessageAttributeNames:       []string{"All"},
+			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount},
+		})
+		var messages []types.Message
+		if err == nil {
+			messages, failures = out.Messages, 0
+		}
+		for _, m := range messages {
+			s.working.Go(func() {
+				defer s.release(1)
+				s.serveMessage(work, m)
+			})
+		}
+		s.release(n - len(messages))
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		s.Logger.Warn("requests cannot be received", "err", err)
+		pause(ctx, backoff(failures, time.Second, 30*time.Second))
+		failures++
+	}
+}
+
+// reserve waits for a free slot and takes up to ten. It returns 0 when ctx has ended.
+func (s *server) reserve(ctx context.Context) int {
+	if ctx.Err() != nil {
+		return 0
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n := 1; n < 10; n++ {
+		select {
+		case s.slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return 10
+}
+
+func (s *server) release(n int) {
+	for range n {
+		<-s.slots
+	}
+}
+
+// heartbeat keeps a message hidden until the returned function is called, which waits for its end.
+func (s *server) heartbeat(ctx context.Context, m types.Message) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for pause(ctx, s.Visibility/3) {
+			if err := s.hide(ctx, m, s.Visibility); err != nil && ctx.Err() == nil {
+				s.Logger.Warn("a request could not be kept from other servers", "message", aws.ToString(m.MessageId), "err", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// hide makes a message invisible for d from now on.
+func (s *server) hide(ctx context.Context, m types.Message, d time.Duration) error {
+	_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &s.queue, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: int32(min(d, 12*time.Hour) / time.Second)})
+	return err
+}
+
+// finishing bounds the calls that end a request, which must happen although its context has ended.
+const finishing = 30 * time.Second
+
+// giveBack returns a message to the queue, hidden for d.
+func (s *server) giveBack(ctx context.Context, m types.Message, d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
+	defer cancel()
+	if err := s.hide(ctx, m, d); err != nil {
+		s.Logger.Info("a request comes back later than it could", "message", aws.ToString(m.MessageId), "err", err)
+	}
+}
+
+const onceRemembered = 4096 // ids of requests marked once that a server has started
+
+// memory holds the last ids that it was told.
+type memory struct {
+	mu    sync.Mutex
+	ids   map[string]bool
+	order []string // a ring
+	next  int
+}
+
+func newMemory(size int) *memory {
+	return &memory{ids: make(map[string]bool), order: make([]string, size)}
+}
+
+// first remembers id and says whether it is new.
+func (m *memory) first(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ids[id] {
+		return false
+	}
+	delete(m.ids, m.order[m.next])
+	m.ids[id] = true
+	m.order[m.next] = id
+	m.next = (m.next + 1) % len(m.order)
+	return true
+}
