@@ -58,11 +58,18 @@ bench: ## run the benchmarks; compare two outputs with `go tool -modfile=tools/g
 bench-compare: ## run the benchmarks here and in BASE (the commit before), turn by turn, and compare
 	BASE='$(BASE)' BENCH='$(BENCH)' tools/bench-compare.sh
 
+.PHONY: peers
+peers: ## install other servers and give all the same work, for an hour (needs the internet; see docs/peers.md)
+	$(GO) test -C bench/peers ./...
+	bench/peers/run
+
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -C bench/peers ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	bash -n bench/peers/run
 
 .PHONY: cover
 cover: ## measure what the tests reach, all packages together

@@ -17,7 +17,7 @@ var (
 )
 
 // tops are the folders in the root that a document may name; a quoted path that begins with one must exist.
-var tops = []string{"cmd", "worker", "internal", "docs", "e2e", "interop", "tools", "changelog", "examples", ".ci", ".github"}
+var tops = []string{"cmd", "worker", "internal", "docs", "e2e", "interop", "bench", "tools", "changelog", "examples", ".ci", ".github"}
 
 func TestDocumentsNameOnlyWhatExists(t *testing.T) {
 	walk(t, func(p string) {
