@@ -88,7 +88,7 @@ type Judge struct {
 	subjects map[string]*subject
 	order    []*subject // as they came
 	queues   map[string]*queueState
-	crashes  []int64 // when each began, in order
+	crashes  []span // in order
 	clocks   []int64
 	stepped  int64 // nanoseconds, all steps added up without their signs
 	healed   []Event
@@ -131,7 +131,7 @@ func (j *Judge) Add(e Event) error {
 		q := j.queue(e.Queue)
 		q.purges = append(q.purges, j.op(e))
 	case OpCrash:
-		j.crashes = append(j.crashes, e.Call)
+		j.crashes = append(j.crashes, span{e.Call, e.Return})
 	case OpClock:
 		j.clocks = append(j.clocks, e.Call)
 		j.stepped += nanoseconds(math.Abs(e.Step))
@@ -272,7 +272,7 @@ func (v *Verdict) count(m *subject) {
 
 // prepare brings events into the order of their calls and says until when each receive hides its message.
 func (j *Judge) prepare() {
-	slices.Sort(j.crashes)
+	slices.SortFunc(j.crashes, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	slices.Sort(j.clocks)
 	slices.Sort(j.disturb)
 	for _, q := range j.queues {
@@ -312,12 +312,17 @@ func byCall(a, b op) int {
 	return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.ret, b.ret), cmp.Compare(a.place, b.place))
 }
 
+// span is a stretch of time.
+type span struct{ from, to int64 }
+
 // until is the earliest moment at which a timeout that begins with o can end. What a receive has changed is not
-// synced before it is answered, so a crash may end it; and a clock that has stepped may run a little fast.
+// synced before it is answered, so a crash may end it; and a clock that has stepped may run a little fast. A call that
+// began while the server was being killed may have been the last one that it answered.
 func (j *Judge) until(o *op) int64 {
 	end := o.call + max(0, j.least(o.timeout, o.call+o.timeout)-int64(grain))
-	if i, _ := slices.BinarySearch(j.crashes, o.call); i < len(j.crashes) {
-		end = min(end, j.crashes[i])
+	i := slices.IndexFunc(j.crashes, func(c span) bool { return c.to > o.call })
+	if i >= 0 {
+		end = min(end, max(o.call, j.crashes[i].from))
 	}
 	return end
 }

@@ -119,6 +119,10 @@ func TestVisibilityIsJudged(t *testing.T) {
 			"op":"receive","queue":"q","key":"a","id":"1","receipt":"t","visibility":10,"call":24,"return":25`, nil},
 		{"again after a crash", takenA + `"op":"crash","call":6,"return":7
 			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":8,"return":9`, nil},
+		{"again after a crash that was on its way when it was received", takenA + `"op":"crash","call":2,"return":7
+			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":8,"return":9`, nil},
+		{"within the timeout, after an earlier crash", takenA + `"op":"crash","call":1,"return":2
+			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":8,"return":9`, []Kind{Early, Impossible}},
 		{"a little early after a step of the clock", takenA + `"op":"clock","step":-3600,"call":5
 			"op":"receive","queue":"q","key":"a","id":"1","receipt":"s","visibility":10,"call":8,"return":12`, nil},
 		{"much too early after a step of the clock", takenA + `"op":"clock","step":3600,"call":5
