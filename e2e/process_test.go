@@ -161,14 +161,21 @@ func (p *process) forebay(args ...string) string {
 	return string(out)
 }
 
-// client returns an SDK client with the root key, as `forebay env` gives it out. It does not retry: the tests want
-// to know what each call was answered.
-func (p *process) client() *sqs.Client {
+// variables are what points AWS programs at the server, as `forebay env` gives it out.
+func (p *process) variables() map[string]string {
 	p.t.Helper()
 	var env map[string]string
 	if text := p.forebay("env", "--shell", "json"); json.Unmarshal([]byte(text), &env) != nil {
 		p.t.Fatalf("forebay env --shell json: %q is not a JSON object of texts", text)
 	}
+	return env
+}
+
+// client returns an SDK client with the root key. It does not retry: the tests want to know what each call was
+// answered.
+func (p *process) client() *sqs.Client {
+	p.t.Helper()
+	env := p.variables()
 	key := credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")
 	return sqs.New(sqs.Options{
 		BaseEndpoint: aws.String(env["AWS_ENDPOINT_URL_SQS"]),

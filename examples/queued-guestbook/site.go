@@ -37,7 +37,7 @@ func site(b *book) http.Handler {
 	mux.Handle("GET /", static(http.FileServerFS(files)))
 	mux.HandleFunc("GET /entries", func(w http.ResponseWriter, _ *http.Request) {
 		all := b.read()
-		shown := slices.Clone(all[max(0, len(all)-shownMax):])
+		shown := append([]entry{}, all[max(0, len(all)-shownMax):]...) // no entries are [], not null
 		slices.Reverse(shown)
 		for i := range shown {
 			shown[i].Request = ""
