@@ -8,6 +8,10 @@ BASE      ?= HEAD~1
 KILLS     ?= 100
 POINTS    ?= 10000
 MESSAGES  ?= 1000000
+DURATION  ?= 30m
+FAULTS    ?= all
+SEED      ?= 0
+REPORT    ?=
 WORK      ?= 10000
 REQUESTS  ?= 10000
 
@@ -82,6 +86,20 @@ torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a l
 	$(GO) test -count=1 -timeout 60m -v -run 'PowerCuts' $(TORTURED) -torture.points=$(POINTS)
 	$(GO) test -count=1 -timeout 60m -v -run 'Kill|Load' ./e2e -kill.rounds=$(KILLS) -load.messages=$(MESSAGES)
 	$(GO) test -count=1 -timeout 60m -v -run 'Gateway' ./e2e -gateway.requests=$(REQUESTS)
+
+.PHONY: soak
+soak: ## mixed load for DURATION with FAULTS (all, none, or some by name) on the built binary, judged all along; SEED, REPORT=folder
+	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./e2e -soak.duration=$(DURATION) -soak.faults=$(FAULTS) \
+	  -soak.seed=$(SEED) -soak.report=$(if $(REPORT),$(abspath $(REPORT)))
+
+.PHONY: deep
+deep: ## deep and wide: a million groups, a group of a million, 120,000 in flight, 20 million purged, 10,000 queues, 14 days
+	$(GO) test -count=1 -timeout 0 -v -run '^TestDeep' ./e2e -deep
+	$(GO) test -count=1 -timeout 0 -v -run '^TestRetention' ./internal/testkit/conformance -deep
+
+.PHONY: browser
+browser: ## sign the guestbook of the examples in a real browser (needs Debian's chromium)
+	FOREBAY_BROWSER_TESTS=1 $(GO) test -count=1 -v -run '^TestBrowser' ./e2e
 
 .PHONY: mutants
 mutants: ## build the service with one mistake at a time: each must be found by the crash tests

@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -29,6 +31,8 @@ type process struct {
 	t       *testing.T
 	folder  string
 	address string
+	binary  string   // the program
+	env     []string // settings on top of the environment
 	cmd     *exec.Cmd
 	exited  chan error // one value per start
 	output  lockedBuffer
@@ -40,7 +44,15 @@ func start(t *testing.T) *process {
 	if testing.Short() {
 		t.Skip("it builds and starts the binary; run without -short")
 	}
-	p := &process{t: t, folder: t.TempDir(), address: freeAddress(t)}
+	p := &process{t: t, folder: t.TempDir(), address: freeAddress(t), binary: binary}
+	p.launch()
+	return p
+}
+
+// launch starts the server for the first time and sees to its end.
+func (p *process) launch() {
+	t := p.t
+	t.Helper()
 	p.start()
 	t.Cleanup(func() {
 		if p.cmd != nil {
@@ -50,7 +62,6 @@ func start(t *testing.T) *process {
 			t.Logf("the server's last words:\n%s", p.output.tail(4000))
 		}
 	})
-	return p
 }
 
 // freeAddress is a loopback address that nobody listens on.
@@ -68,8 +79,8 @@ func freeAddress(t *testing.T) string {
 func (p *process) start() time.Duration {
 	p.t.Helper()
 	began := time.Now()
-	p.cmd = exec.Command(binary, "serve", "--listen", p.address, "--data", p.folder)
-	p.cmd.Env = environment()
+	p.cmd = exec.Command(p.binary, "serve", "--listen", p.address, "--data", p.folder)
+	p.cmd.Env = append(environment(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -150,15 +161,24 @@ func (p *process) metric(name string) string {
 // forebay runs another command of the binary against the server and returns what it prints.
 func (p *process) forebay(args ...string) string {
 	p.t.Helper()
-	cmd := exec.Command(binary, args...)
+	out, err := p.tryForebay(args...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return out
+}
+
+// tryForebay is forebay for a command that may fail.
+func (p *process) tryForebay(args ...string) (string, error) {
+	cmd := exec.Command(p.binary, args...)
 	cmd.Env = append(environment(), "FOREBAY_DATA="+p.folder, "FOREBAY_ENDPOINT=http://"+p.address)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		p.t.Fatalf("forebay %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.String())
+		err = fmt.Errorf("forebay %s: %w\n%s%s", strings.Join(args, " "), err, out, stderr.String())
 	}
-	return string(out)
+	return string(out), err
 }
 
 // variables are what points AWS programs at the server, as `forebay env` gives it out.
@@ -173,12 +193,15 @@ func (p *process) variables() map[string]string {
 
 // client returns an SDK client with the root key. It does not retry: the tests want to know what each call was
 // answered.
-func (p *process) client() *sqs.Client {
+func (p *process) client() *sqs.Client { return p.clientAt("") }
+
+// clientAt is a client that goes through another address, such as a proxy's. Empty: the server's own.
+func (p *process) clientAt(endpoint string) *sqs.Client {
 	p.t.Helper()
 	env := p.variables()
 	key := credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")
 	return sqs.New(sqs.Options{
-		BaseEndpoint: aws.String(env["AWS_ENDPOINT_URL_SQS"]),
+		BaseEndpoint: aws.String(cmp.Or(endpoint, env["AWS_ENDPOINT_URL_SQS"])),
 		Region:       env["AWS_REGION"],
 		Credentials:  key,
 		Retryer:      aws.NopRetryer{},

@@ -72,7 +72,7 @@ func (s *server) serveMessage(ctx context.Context, m types.Message) {
 	done, after := j.run(ctx)
 	stop()
 	if done {
-		s.delete(ctx, m)
+		s.broom.answered <- m
 		return
 	}
 	s.giveBack(ctx, m, after)

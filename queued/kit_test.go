@@ -144,8 +144,10 @@ func (w *world) reply(url string) *queued.Reply {
 	return r
 }
 
-// left counts the messages in a queue, hidden ones too.
+// left counts the messages in a queue, hidden ones too, once nobody is at work.
 func (w *world) left(url string) string {
+	w.pass(50 * time.Millisecond) // what was answered is deleted a moment later
+	w.kit.Settle()
 	w.t.Helper()
 	out, err := w.client.GetQueueAttributes(w.t.Context(), &sqs.GetQueueAttributesInput{
 		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})

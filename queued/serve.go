@@ -39,6 +39,8 @@ func Serve(ctx context.Context, client Client, queue string, h http.Handler, opt
 		return err
 	}
 	s.slots = make(chan struct{}, s.Concurrency)
+	s.broom = newBroom(s)
+	defer s.broom.close()
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var pollers sync.WaitGroup
@@ -62,6 +64,7 @@ type server struct {
 	seen    *memory
 	slots   chan struct{} // one entry for each request that is at work, or may be received
 	working sync.WaitGroup
+	broom   *broom
 }
 
 // findQueue returns the queue's URL. It waits for a server that does not answer.
@@ -167,16 +170,6 @@ func (s *server) hide(ctx context.Context, m types.Message, d time.Duration) err
 
 // finishing bounds the calls that end a request, which must happen although its context has ended.
 const finishing = 30 * time.Second
-
-// delete ends a request that has been answered.
-func (s *server) delete(ctx context.Context, m types.Message) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
-	defer cancel()
-	_, err := s.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &s.queue, ReceiptHandle: m.ReceiptHandle})
-	if err != nil {
-		s.Logger.Warn("an answered request could not be deleted and will come again", "message", aws.ToString(m.MessageId), "err", err)
-	}
-}
 
 // giveBack returns a message to the queue, hidden for d.
 func (s *server) giveBack(ctx context.Context, m types.Message, d time.Duration) {

@@ -86,8 +86,24 @@ type peekedMessage struct {
 	Bytes     int64                       `json:"bytes"`
 	MD5       string                      `json:"md5"`
 	Body      string                      `json:"body"`
-	System    map[string]string           `json:"Attributes,omitempty"`
-	Values    map[string]messageAttribute `json:"MessageAttributes,omitempty"`
+	System    map[string]string           `json:"systemAttributes,omitempty"`
+	Values    map[string]messageAttribute `json:"messageAttributes,omitempty"`
+}
+
+// peekPage fetches a page of a queue's messages. An empty "after" is left out.
+func (c *client) peekPage(ctx context.Context, queue string, query url.Values) (*peeked, error) {
+	if query.Get("after") == "" {
+		query.Del("after")
+	}
+	text, err := c.signed(ctx, http.MethodGet, "/forebay/v1/queues/"+url.PathEscape(queue)+"/messages?"+query.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	var page peeked
+	if err := json.Unmarshal(text, &page); err != nil {
+		return nil, &failure{code: exitFailed, what: c.target.endpoint + " does not know how to peek: it is no Forebay server", err: err}
+	}
+	return &page, nil
 }
 
 func (a *app) peekCommand() *cobra.Command {
@@ -113,18 +129,9 @@ func (a *app) peekCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"max": {strconv.Itoa(most)}}
-			if after != "" {
-				query.Set("after", after)
-			}
-			path := "/forebay/v1/queues/" + url.PathEscape(nameOf(args[0])) + "/messages?" + query.Encode()
-			text, err := c.signed(ctx, http.MethodGet, path, nil)
+			page, err := c.peekPage(ctx, nameOf(args[0]), url.Values{"max": {strconv.Itoa(most)}, "after": {after}})
 			if err != nil {
 				return c.explain(ctx, args[0], err)
-			}
-			var page peeked
-			if err := json.Unmarshal(text, &page); err != nil {
-				return &failure{code: exitFailed, what: c.target.endpoint + " does not know how to peek: it is no Forebay server", err: err}
 			}
 			return a.showPeeked(args[0], page.Messages, most)
 		},

@@ -35,7 +35,6 @@ func (a *app) poolCommand() *cobra.Command {
 
 // poolFlags are those of pool run.
 type poolFlags struct {
-	file   string
 	listen string
 	state  string
 	name   string

@@ -47,7 +47,7 @@ func machineTime() func() (time.Time, time.Duration) {
 	start := time.Now()
 	return func() (time.Time, time.Duration) {
 		now := time.Now()
-		return now.Round(0), now.Sub(start) // Round takes the monotonic part away; Sub uses it
+		return now.Round(0).Add(clockStep()), now.Sub(start) // Round takes the monotonic part away; Sub uses it
 	}
 }
 

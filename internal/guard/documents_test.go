@@ -1,11 +1,13 @@
 package guard
 
 import (
+	"go/ast"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,4 +78,46 @@ func TestTheIndexOfDecisionsIsComplete(t *testing.T) {
 			t.Errorf("docs/decisions/README.md must list %s, once", name)
 		}
 	})
+}
+
+// testName matches the name of a test in a document.
+var testName = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]*)`")
+
+func TestDocumentsNameOnlyTestsThatExist(t *testing.T) {
+	functions := make(map[string]bool)
+	for _, f := range sources(t) {
+		for _, decl := range f.file.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok && f.tests {
+				functions[d.Name.Name] = true
+			}
+		}
+	}
+	walk(t, func(p string) {
+		if !strings.HasSuffix(p, ".md") {
+			return
+		}
+		for _, m := range testName.FindAllStringSubmatch(read(t, p), -1) {
+			if !functions[m[1]] {
+				t.Errorf("%s names the test %s, which is not there", p, m[1])
+			}
+		}
+	})
+}
+
+// stepOfCI matches a step of .ci/run, and its limit in minutes.
+var stepOfCI = regexp.MustCompile(`(?m)^step \S+ (\d+) `)
+
+func TestTheStepsOfCIStayWithinAnHour(t *testing.T) {
+	steps := stepOfCI.FindAllStringSubmatch(read(t, ".ci/run"), -1)
+	sum := 0
+	for _, m := range steps {
+		minutes, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += minutes
+	}
+	if len(steps) == 0 || sum > 60 {
+		t.Errorf("the limits of the %d steps in .ci/run sum up to %d minutes, at most 60", len(steps), sum)
+	}
 }

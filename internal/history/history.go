@@ -1,6 +1,10 @@
 // Package history remembers what clients asked of a queue and what they were told, and finds what a durable queue
 // must never let happen: an acknowledged message lost, a deleted one back, one that nobody sent, a FIFO group out
-// of order, one deduplication id delivered as two messages. It looks at each event once, so a history may be long.
+// of order, one deduplication id delivered as two messages.
+//
+// There are two ways. A Log is told of events as they happen, looks at each once and keeps little. A Judge takes in a
+// whole history, in memory or from a file, with the times of every call, and judges more of it; it is what
+// `forebay verify` runs.
 package history
 
 import (
@@ -25,9 +29,9 @@ const (
 
 // Violation is one thing that must not have happened.
 type Violation struct {
-	Kind   Kind
-	Key    string
-	Detail string
+	Kind   Kind   `json:"kind"`
+	Key    string `json:"key"` // of the message; of the queue where it is about one
+	Detail string `json:"detail"`
 }
 
 // String says it in a line.

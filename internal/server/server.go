@@ -48,7 +48,7 @@ type Options struct {
 	Listener       net.Listener
 	TLS            *tls.Config // nil: plain HTTP
 	NetHTTP        bool        // serve plain HTTP by net/http, as TLS is, instead of package http1
-	ConnectionsMax int         // open at a time; zero: 20,000
+	ConnectionsMax int         // open at a time; zero: 20,000, or as many as file descriptors allow
 
 	Dev          bool         // accept any credentials, create missing queues
 	Authenticate Authenticate // nil: the keys of the data folder, or anybody under Dev
@@ -114,9 +114,11 @@ type webServer interface {
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	opts.Account = cmp.Or(opts.Account, "000000000000")
 	opts.Region = cmp.Or(opts.Region, "us-east-1")
-	opts.ConnectionsMax = cmp.Or(opts.ConnectionsMax, connectionsMax)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.ConnectionsMax == 0 {
+		opts.ConnectionsMax = connectionsWithin(descriptorsMax(), opts.Logger)
 	}
 	s := &Server{opts: opts, log: opts.Logger, failed: make(chan error, 1), stopped: make(chan struct{})}
 	if err := s.openStore(); err != nil {
