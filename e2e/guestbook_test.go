@@ -147,6 +147,7 @@ type stage struct {
 	queue   string // URL
 	base    string
 	file    string // with the entries
+	gateway *daemon
 	backend *daemon
 }
 
@@ -157,9 +158,9 @@ func setStage(t *testing.T) *stage {
 	s.queue = createQueue(t, s.client, "guestbook")
 	address := freeAddress(t)
 	s.base = "http://" + address
-	gateway := &daemon{t: t, path: binary, args: []string{"gateway", "--route", "/=guestbook", "--listen", address, "--state", t.TempDir()},
+	s.gateway = &daemon{t: t, path: binary, args: []string{"gateway", "--route", "/=guestbook", "--listen", address, "--state", t.TempDir()},
 		env: []string{"FOREBAY_DATA=" + p.folder, "FOREBAY_ENDPOINT=http://" + p.address}, ready: (&trial{base: s.base}).ready}
-	gateway.start()
+	s.gateway.start()
 	s.backend = &daemon{t: t, path: buildGuestbook(t), args: []string{"-file", s.file}, ready: func() bool { return true }}
 	for name, value := range p.variables() {
 		s.backend.env = append(s.backend.env, name+"="+value)
@@ -167,30 +168,51 @@ func setStage(t *testing.T) *stage {
 	s.backend.start()
 	t.Cleanup(func() {
 		s.backend.kill()
-		gateway.kill()
+		s.gateway.kill()
 		if t.Failed() {
-			t.Logf("the gateway's last words:\n%s\nthe backend's:\n%s", gateway.output.tail(4000), s.backend.output.tail(2000))
+			t.Logf("the gateway's last words:\n%s\nthe backend's:\n%s", s.gateway.output.tail(4000), s.backend.output.tail(2000))
 		}
 	})
 	return s
 }
 
-// waitQueued waits until the queue has that many requests, or more.
-func (s *stage) waitQueued(n int) {
+// waitQueued waits until what is said of the number of requests in the queue holds, those at work included.
+func (s *stage) waitQueued(what string, holds func(n int) bool) {
 	s.t.Helper()
-	waitFor(s.t, strconv.Itoa(n)+" requests in the queue", func() bool {
+	visible, inFlight := types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+	waitFor(s.t, what, func() bool {
 		out, err := s.client.GetQueueAttributes(s.t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &s.queue,
-			AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages}})
+			AttributeNames: []types.QueueAttributeName{visible, inFlight}})
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		got, err := strconv.Atoi(out.Attributes["ApproximateNumberOfMessages"])
-		return err == nil && got >= n
+		n := 0
+		for _, name := range []types.QueueAttributeName{visible, inFlight} {
+			part, err := strconv.Atoi(out.Attributes[string(name)])
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			n += part
+		}
+		return holds(n)
 	})
 }
 
+// queued waits until the queue has n requests, or more.
+func (s *stage) queued(n int) {
+	s.t.Helper()
+	s.waitQueued(strconv.Itoa(n)+" requests in the queue", func(got int) bool { return got >= n })
+}
+
+// leave kills the backend once it has done everything there is.
+func (s *stage) leave() {
+	s.t.Helper()
+	s.waitQueued("no request in the queue", func(got int) bool { return got == 0 })
+	s.backend.kill()
+}
+
 // TestBrowserSignsTheGuestbook holds what the page promises to a person: an entry is answered, once, also when the
-// server is killed, the page is loaded anew, or left and opened again.
+// server is killed, the page is loaded anew or left and opened again, or the gateway is killed.
 func TestBrowserSignsTheGuestbook(t *testing.T) {
 	b := browse(t)
 	s := setStage(t)
@@ -205,31 +227,31 @@ func TestBrowserSignsTheGuestbook(t *testing.T) {
 	shown := func(text string) {
 		t.Helper()
 		b.wait(`[...document.querySelectorAll("#entries li")].filter((li) => li.firstChild.data === ` + strconv.Quote(text) + `).length === 1`)
-		b.wait(`document.querySelectorAll("#pending li").length === 0 && sessionStorage.length === 0`)
+		b.wait(`entries.ariaBusy === "false" && document.querySelectorAll("#pending li").length === 0 && sessionStorage.length === 0`)
 	}
 
 	b.visit(s.base)
 	write("Ana", "the server is there")
 	shown("the server is there")
 
-	s.backend.kill()
+	s.leave()
 	write("Ben", "the server is away")
-	s.waitQueued(1)
+	s.queued(1)
 	b.wait(`document.querySelector("#pending li").firstChild.data === "the server is away"`)
 	s.backend.start()
 	shown("the server is away")
 
-	s.backend.kill()
+	s.leave()
 	write("Cleo", "the page is loaded anew")
-	s.waitQueued(1)
+	s.queued(1)
 	b.reload()
-	s.waitQueued(2) // the page itself is asked for
+	s.queued(2) // the page itself is asked for
 	s.backend.start()
 	shown("the page is loaded anew")
 
-	s.backend.kill()
+	s.leave()
 	write("Dan", "the page is left")
-	s.waitQueued(1)
+	s.queued(1)
 	b.visit("about:blank")
 	s.backend.start()
 	waitFor(t, "the entry is in the file", func() bool {
@@ -239,7 +261,13 @@ func TestBrowserSignsTheGuestbook(t *testing.T) {
 	b.visit(s.base)
 	shown("the page is left")
 
-	want := []signed{{4, "Dan", "the page is left"}, {3, "Cleo", "the page is loaded anew"},
+	s.gateway.kill()
+	write("Eve", "the gateway is away")
+	b.wait(`document.querySelector("#pending small").textContent.startsWith("no connection")`)
+	s.gateway.start()
+	shown("the gateway is away")
+
+	want := []signed{{5, "Eve", "the gateway is away"}, {4, "Dan", "the page is left"}, {3, "Cleo", "the page is loaded anew"},
 		{2, "Ben", "the server is away"}, {1, "Ana", "the server is there"}}
 	if got := entries(t, s.base); !slices.Equal(got, want) {
 		t.Errorf("the book has %v, want %v", got, want)

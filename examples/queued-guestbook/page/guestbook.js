@@ -66,4 +66,7 @@ posts.resume(); // what was pending before a reload
 // The list is asked for anew each time, so there is nothing to remember about it.
 const reading = forebay({ storage: { setItem() {}, removeItem() {} } });
 const list = await reading.fetch("/entries");
-if (list.ok) (await list.json()).forEach(show);
+if (list.ok) {
+  (await list.json()).forEach(show);
+  entries.ariaBusy = "false";
+}
