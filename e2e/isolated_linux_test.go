@@ -21,12 +21,18 @@ func TestGuestbookWorksWhereNothingCanConnect(t *testing.T) {
 	if os.Getenv("FOREBAY_ROOT_TESTS") != "1" {
 		t.Skip("it makes a network namespace: set FOREBAY_ROOT_TESTS=1 as root, with iproute2 and nftables")
 	}
+	name := ""
+	t.Cleanup(func() { // after the script has ended
+		if _, err := os.Stat("/run/netns/" + name); name != "" && err == nil {
+			t.Errorf("the script has left the network namespace %s", name)
+		}
+	})
 	d, base := demo(t, "--isolate")
 	said := namespaceOf.FindStringSubmatch(d.output.tail(4000))
 	if said == nil {
 		t.Fatalf("the script does not say which namespace it made:\n%s", d.output.tail(4000))
 	}
-	name := said[1]
+	name = said[1]
 	sign(t, base)
 
 	if open := inNamespace(t, name, "ss", "-H", "-t", "-u", "-l", "-n"); open != "" {
