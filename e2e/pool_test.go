@@ -20,13 +20,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/forebay-mq/forebay/worker"
 )
 
 var (
 	poolLength = flag.Duration("pool.length", 8*time.Minute, "how much of the on/off trace the pool lives through, played 60 times faster")
 	poolRate   = flag.Float64("pool.rate", 2, "messages a second while the trace is on")
+	poolTold   = flag.Bool("pool.told", false, "give each worker a command queue")
 	poolAssert = flag.Bool("pool.assert", false, "hold the pool to the simulation's figures; for a machine that does nothing else")
 )
 
@@ -44,7 +45,8 @@ const (
 // workerWaits names the file to which workers write how long each message had waited. A process that has it is a worker.
 const workerWaits = "FOREBAY_E2E_WAITS"
 
-// poolWorker is what the pool runs: it boots, receives, and leaves when a poll of a second found nothing.
+// poolWorker is what the pool runs: it boots, and is then the worker that `forebay work` is, with a handler that takes as long
+// as its message says.
 func poolWorker(ctx context.Context, waits string) error {
 	time.Sleep(time.Duration((0.8 + 0.4*rand.Float64()) * float64(simBoot) / faster))
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -56,41 +58,25 @@ func poolWorker(ctx context.Context, waits string) error {
 		return err
 	}
 	defer out.Close()
-	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { // Forebay wakes the most recently busy of those that have a name
-		o.APIOptions = append(o.APIOptions, smithyhttp.AddHeaderValue("X-Forebay-Consumer", os.Getenv("FOREBAY_POOL_WORKER")))
-	})
-	url := aws.String(os.Getenv("FOREBAY_POOL_QUEUES"))
+	w, err := worker.New(worker.Options{Client: sqs.NewFromConfig(cfg), QueueURL: os.Getenv("FOREBAY_POOL_QUEUES"),
+		CommandsURL: os.Getenv("FOREBAY_POOL_COMMANDS"), Consumer: os.Getenv("FOREBAY_POOL_WORKER"),
+		Settings: worker.Settings{Concurrency: 1, IdleTime: simIdle / faster},
+		Handler: func(_ context.Context, m *worker.Message) error {
+			fmt.Fprintln(out, time.Since(m.Sent()).Seconds())
+			takes, err := time.ParseDuration(*m.Body)
+			time.Sleep(takes)
+			return err
+		}})
+	if err != nil {
+		return err
+	}
 	ready, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
 	if err != nil {
 		return err
 	}
 	fmt.Fprint(ready, "READY=1")
 	ready.Close()
-	for ctx.Err() == nil {
-		got, err := client.ReceiveMessage(context.WithoutCancel(ctx), &sqs.ReceiveMessageInput{QueueUrl: url, WaitTimeSeconds: 1,
-			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp}})
-		if err != nil {
-			return err
-		}
-		if len(got.Messages) == 0 {
-			return nil
-		}
-		m := got.Messages[0]
-		sent, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(out, time.Since(time.UnixMilli(sent)).Seconds())
-		takes, err := time.ParseDuration(*m.Body)
-		if err != nil {
-			return err
-		}
-		time.Sleep(takes)
-		if _, err := client.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.Run(ctx)
 }
 
 // onOff is a trace: quiet, then busy in its second quarter, then quiet again. Times are those of the simulation.
@@ -112,7 +98,7 @@ func onOff(length time.Duration, rate float64) (at, service []time.Duration) {
 func TestAPoolLivesAsItIsSimulated(t *testing.T) {
 	p := start(t)
 	client := p.client()
-	url := createQueue(t, client, "work", "VisibilityTimeout", "600")
+	url := createQueue(t, client, "work")
 	at, service := onOff(*poolLength, *poolRate)
 	simulated := simulatedPool(t, p, at, service)
 
@@ -185,8 +171,8 @@ func controller(t *testing.T, p *process, folder, waits string) (*exec.Cmd, <-ch
 		t.Fatal(err)
 	}
 	file := filepath.Join(folder, "pools.toml")
-	text := fmt.Sprintf("[pools.work]\nqueue = \"work\"\nwait = %q\nboot = %q\nservice = %q\nevery = %q\npolicy = \"slack:idle=%s\"\nmax = 400\ncommand = [%q]\n",
-		simWait/faster, simBoot/faster, simService/faster, 5*time.Second/faster, simIdle/faster, self)
+	text := fmt.Sprintf("[pools.work]\nqueue = \"work\"\nwait = %q\nboot = %q\nservice = %q\nevery = %q\npolicy = \"slack:idle=%s\"\nmax = 400\ncommands = %t\ncommand = [%q]\n",
+		simWait/faster, simBoot/faster, simService/faster, 5*time.Second/faster, simIdle/faster, *poolTold, self)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

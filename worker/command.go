@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,13 +56,27 @@ func ParseCommand(text []byte) (Command, error) {
 		if c.Settings == nil {
 			return Command{}, errors.New("command settings: no settings")
 		}
-		if _, err := c.Settings.apply(Settings{}.withDefaults()); err != nil {
+		if err := c.Settings.Check(); err != nil {
 			return Command{}, fmt.Errorf("command settings: %w", err)
 		}
 	default:
 		return Command{}, fmt.Errorf("command %q is not one of drain, pause, resume and settings", c.Command)
 	}
 	return c, nil
+}
+
+// Over returns c with the changes of next, which win.
+func (c Change) Over(next Change) Change {
+	return Change{
+		Concurrency: cmp.Or(next.Concurrency, c.Concurrency), Prefetch: cmp.Or(next.Prefetch, c.Prefetch),
+		TimeLimit: cmp.Or(next.TimeLimit, c.TimeLimit), Grace: cmp.Or(next.Grace, c.Grace), IdleTime: cmp.Or(next.IdleTime, c.IdleTime),
+	}
+}
+
+// Check says whether a worker would accept the changes; the error names what is wrong.
+func (c Change) Check() error {
+	_, err := c.apply(Settings{}.withDefaults())
+	return err
 }
 
 // apply returns s with the changes.

@@ -50,8 +50,8 @@ func (a *app) poolRunCommand() *cobra.Command {
 			"they are idle; nobody is killed to shrink. Ctrl-C has all workers finish; a second one ends them.\n\n" +
 			"    forebay pool run --queue orders --wait 30s --max 4 -- ./worker --idle {idle}\n" +
 			"    forebay pool run pools.toml\n\n" +
-			"In the arguments of the worker, {queue}, {queues}, {pool}, {worker} and {idle} stand for the queue, all queues, the\n" +
-			"pool, the worker's id and its idle time. docs/pools.md explains the file and all settings.",
+			"In the arguments of the worker, {queue}, {queues}, {pool}, {worker}, {idle} and {commands} stand for the queue,\n" +
+			"all queues, the pool, the worker's id, its idle time and the queue through which it takes commands. docs/pools.md explains the file and all settings.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if files := beforeDash(cmd, args); len(files) > 1 {
 				return usage("%s takes no argument %q\n  Usage:  %s", cmd.CommandPath(), files[1], cmd.UseLine())
@@ -71,7 +71,7 @@ func (a *app) poolRunCommand() *cobra.Command {
 		f.given[k.Key] = &settingFlag{kind: "string"}
 		flags.Var(f.given[k.Key], k.Flag(), k.Usage)
 	}
-	flags.Lookup("standby").NoOptDefVal = "true"
+	flags.Lookup("standby").NoOptDefVal, flags.Lookup("commands").NoOptDefVal = "true", "true"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		set, err := f.load(cmd, args)
 		if err != nil {
@@ -184,6 +184,9 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 		return errors.Join(listenFailure(file.Listen, err), house.abandon())
 	}
 	endpoint := endpointOf(listener.Addr(), false)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, stopSignals()...) // before anybody is told where it is, and so could end it
+	defer signal.Stop(signals)
 	leave := announce(state, endpoint, log)
 	defer leave()
 	if !a.quiet {
@@ -199,9 +202,6 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 	defer stop()
 	grace, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, stopSignals()...)
-	defer signal.Stop(signals)
 	go func() {
 		for _, act := range []func(){stop, end} {
 			select {

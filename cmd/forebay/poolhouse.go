@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/pool"
+	"github.com/forebay-mq/forebay/internal/pool/commands"
 	"github.com/forebay-mq/forebay/internal/pool/driver"
 	"github.com/forebay-mq/forebay/internal/pool/lease"
 )
@@ -46,6 +49,9 @@ func (a *app) furnish(ctx context.Context, c *client, file *config.PoolFile, sta
 		err := o.Validate()
 		if err == nil {
 			o.Driver, err = a.driverOf(c, p, log)
+		}
+		if err == nil && takesCommands(p) {
+			o.Driver, err = commanded(o.Driver, c, p, log)
 		}
 		if err != nil {
 			return nil, errors.Join(wrongPool(file, p, err), h.abandon())
@@ -113,6 +119,20 @@ func (a *app) driverOf(c *client, p config.Pool, log *slog.Logger) (pool.Driver,
 		what += fmt.Sprintf(". Did you mean %q?", best)
 	}
 	return nil, errors.New(what)
+}
+
+// takesCommands says whether the workers of a pool have command queues.
+func takesCommands(p config.Pool) bool {
+	return p.Commands || slices.ContainsFunc(p.Command, func(word string) bool { return strings.Contains(word, "{commands}") })
+}
+
+// commanded gives the workers of a driver command queues. When it cannot, the driver is closed.
+func commanded(d pool.Driver, c *client, p config.Pool, log *slog.Logger) (pool.Driver, error) {
+	with, err := commands.New(commands.Options{Driver: d, Client: c.Client, Pool: p.Name, Log: log.With("pool", p.Name)})
+	if err != nil {
+		return nil, errors.Join(err, d.Close(context.Background()))
+	}
+	return with, nil
 }
 
 // abandon takes back what was furnished before it was run.

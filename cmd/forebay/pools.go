@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/pool"
+	"github.com/forebay-mq/forebay/worker"
 )
 
 // controllerFlags say which controller is meant.
@@ -45,8 +48,9 @@ func (a *app) poolsCommand() *cobra.Command {
 		&cobra.Command{Use: "show NAME", Short: "Show a pool", Args: exactly(1),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.showPool(cmd, f, args[0]) }},
 		a.poolsSetCommand(f),
-		a.poolsDrainCommand(f, "drain", true, "Have all workers of a pool finish and leave, and start no more"),
-		a.poolsDrainCommand(f, "resume", false, "Start workers again after a drain"),
+		a.poolsChangeCommand(f, "drain", "Have all workers of a pool finish and leave, and start no more", pool.Change{Drained: new(true)}),
+		a.poolsChangeCommand(f, "pause", "Have all workers of a pool take no more messages, but stay", pool.Change{Paused: new(true)}),
+		a.poolsChangeCommand(f, "resume", "Go on after a drain or a pause", pool.Change{Drained: new(false), Paused: new(false)}),
 		a.poolsWhyCommand(f),
 	)
 	return cmd
@@ -190,6 +194,8 @@ func stateOf(s pool.Status) string {
 		return "queue not observed"
 	case s.Drained:
 		return "drained"
+	case s.Paused:
+		return "paused"
 	case !s.Objective.Reachable:
 		return "objective unreachable"
 	}
@@ -243,7 +249,9 @@ func (a *app) poolsSetCommand(f *controllerFlags) *cobra.Command {
 		Use:   "set NAME KEY=VALUE…",
 		Short: "Change the settings of a pool until its controller ends",
 		Long: "Change the settings of a pool until its controller ends: wait, min, max, budget, price, policy. To keep them, write\n" +
-			"them in the controller's file.",
+			"them in the controller's file.\n\n" +
+			"Workers that take commands can be given new settings of their own: concurrency, prefetch, time_limit, grace,\n" +
+			"idle_time. Those that start later are told, too.",
 		Args: between(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			change, err := parseChange(args[1:])
@@ -274,13 +282,24 @@ func parseChange(pairs []string) (pool.Change, error) {
 		"budget": func() { change.Budget = &p.Budget }, "price": func() { change.Price = &p.Price }, "policy": func() { change.Policy = &p.Policy },
 	}
 	known := []string{"wait", "min", "max", "budget", "price", "policy"}
+	own := workerKeys()
 	for _, pair := range pairs {
 		name, text, ok := strings.Cut(pair, "=")
 		if !ok {
 			return change, usage("%q is not KEY=VALUE, like max=20", pair)
 		}
+		if set, ok := own[name]; ok {
+			if change.Worker == nil {
+				change.Worker = new(worker.Change)
+			}
+			if err := set(change.Worker, text); err != nil {
+				return change, usage("%s: %v", name, err)
+			}
+			continue
+		}
 		take, ok := fields[name]
 		if !ok {
+			known = append(known, slices.Sorted(maps.Keys(own))...)
 			what := fmt.Sprintf("%q cannot be changed while the pool runs; %s can", name, strings.Join(known, ", "))
 			if best := config.Nearest(name, known); best != "" {
 				what += fmt.Sprintf(". Did you mean %q?", best)
@@ -300,11 +319,42 @@ func parseChange(pairs []string) (pool.Change, error) {
 	return change, nil
 }
 
-func (a *app) poolsDrainCommand(f *controllerFlags, name string, drained bool, short string) *cobra.Command {
+// workerKeys are the settings of workers that can be changed while they run.
+func workerKeys() map[string]func(c *worker.Change, text string) error {
+	number := func(field func(*worker.Change) **int) func(*worker.Change, string) error {
+		return func(c *worker.Change, text string) error {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("%q is not a whole number", text)
+			}
+			*field(c) = &n
+			return nil
+		}
+	}
+	span := func(field func(*worker.Change) **string) func(*worker.Change, string) error {
+		return func(c *worker.Change, text string) error {
+			d, err := config.Duration(text)
+			if err != nil {
+				return err
+			}
+			*field(c) = new(d.String())
+			return nil
+		}
+	}
+	return map[string]func(*worker.Change, string) error{
+		"concurrency": number(func(c *worker.Change) **int { return &c.Concurrency }),
+		"prefetch":    number(func(c *worker.Change) **int { return &c.Prefetch }),
+		"time_limit":  span(func(c *worker.Change) **string { return &c.TimeLimit }),
+		"grace":       span(func(c *worker.Change) **string { return &c.Grace }),
+		"idle_time":   span(func(c *worker.Change) **string { return &c.IdleTime }),
+	}
+}
+
+func (a *app) poolsChangeCommand(f *controllerFlags, name, short string, change pool.Change) *cobra.Command {
 	return &cobra.Command{
 		Use: name + " NAME", Short: short, Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changePool(cmd, f, args[0], pool.Change{Drained: &drained})
+			return a.changePool(cmd, f, args[0], change)
 		},
 	}
 }

@@ -73,7 +73,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.serveCommand(), a.envCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
 		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(), a.workCommand(),
-		a.queuesCommand(), a.keysCommand(), a.benchCommand(), a.verifyCommand(), a.simCommand(), a.poolCommand(), a.poolsCommand(),
+		a.queuesCommand(), a.topCommand(), a.keysCommand(), a.benchCommand(), a.verifyCommand(), a.simCommand(), a.poolCommand(), a.poolsCommand(),
 		a.gatewayCommand(), a.backendCommand(),
 		a.backupCommand(), a.restoreCommand(), a.configCommand(), a.versionCommand(), exitCodesTopic(),
 		a.keeperCommand(),

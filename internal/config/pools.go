@@ -35,6 +35,7 @@ type Pool struct {
 	Driver                              string
 	Command, CountCommand, DrainCommand []string
 	Folder                              string
+	Commands                            bool // workers take commands, each through a queue of its own
 	URL, CountURL, TokenEnv             string
 	Group, Region, Endpoint             string
 
@@ -87,6 +88,7 @@ var poolKeys = []PoolKey{
 	{Key: "command", Usage: "the worker (exec) or what starts workers (command)", FileOnly: true, set: words(func(p *Pool) *[]string { return &p.Command })},
 	{Key: "count_command", Usage: "prints how many workers there are", FileOnly: true, set: words(func(p *Pool) *[]string { return &p.CountCommand })},
 	{Key: "drain_command", Usage: "has workers finish and leave", FileOnly: true, set: words(func(p *Pool) *[]string { return &p.DrainCommand })},
+	truth("commands", "workers take commands (exec); {commands} in the command says so, too", func(p *Pool) *bool { return &p.Commands }),
 	word("folder", "folder that workers run in (exec)", func(p *Pool) *string { return &p.Folder }),
 	word("url", "gets a POST for each order (webhook)", func(p *Pool) *string { return &p.URL }),
 	word("count_url", "answers how many workers there are (webhook)", func(p *Pool) *string { return &p.CountURL }),

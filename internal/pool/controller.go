@@ -37,6 +37,7 @@ type Controller struct {
 	boot      policy.Boot
 	journal   *journal
 	drained   bool // asked to have no workers
+	paused    bool // asked to have workers take no messages
 	led       bool // led at the last look
 	idle      time.Duration
 	keep      int

@@ -376,6 +376,7 @@ func TestOnlyTheLeaderStartsWorkers(t *testing.T) {
 		}
 		leader.set(7)
 		time.Sleep(6 * time.Second)
+		synctest.Wait()
 		if n := len(r.driver.orders); n != 1 || r.driver.orders[0].Epoch != 7 {
 			t.Fatalf("the leader's orders: %+v", r.driver.orders)
 		}

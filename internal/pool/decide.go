@@ -47,13 +47,18 @@ func (c *Controller) act(ctx context.Context, seen observation) {
 	}
 }
 
-// decide asks the policy. A drained pool needs no policy.
+// decide asks the policy. A pool that is drained or paused needs none.
 func (c *Controller) decide(now time.Time, demand bool) (Decision, policy.Decision) {
 	o := c.observation(now)
 	var decided policy.Decision
-	if c.drained {
+	why := ""
+	switch {
+	case c.drained:
 		decided.Stop = c.crew.tally().active()
-	} else {
+		why = "drained: no workers are wanted until forebay pools resume"
+	case c.paused:
+		why = "paused: workers take no messages, and none are started, until forebay pools resume"
+	default:
 		decided = c.policy.Decide(o)
 	}
 	d := Decision{At: now, Occasion: "time", Inputs: c.inputs(o), Start: decided.Start, Stop: decided.Stop,
@@ -61,8 +66,7 @@ func (c *Controller) decide(now time.Time, demand bool) (Decision, policy.Decisi
 	if demand {
 		d.Occasion = "send"
 	}
-	d.Why = "drained: no workers are wanted until forebay pools resume"
-	if decided.Why != nil {
+	if d.Why = why; decided.Why != nil {
 		d.Why = decided.Why.String()
 	}
 	if decided.Outlook.Known && !decided.Outlook.Reachable {
@@ -106,7 +110,9 @@ func (c *Controller) inputs(o policy.Observation) Inputs {
 
 // carryOut orders and drains, and completes the decision with what came of it.
 func (c *Controller) carryOut(ctx context.Context, d *Decision, decided policy.Decision) {
-	c.idle, c.keep = decided.Idle, decided.Keep
+	if !c.paused || c.drained {
+		c.idle, c.keep = decided.Idle, decided.Keep
+	}
 	switch {
 	case d.Stop > 0:
 		d.Stop, d.Outcome = c.drain(ctx, c.crew.leavers(d.Stop))

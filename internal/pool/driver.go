@@ -3,6 +3,8 @@ package pool
 import (
 	"context"
 	"time"
+
+	"github.com/forebay-mq/forebay/worker"
 )
 
 // Driver starts workers somewhere. Its methods are called by one goroutine at a time.
@@ -23,6 +25,13 @@ type Driver interface {
 	Close(ctx context.Context) error
 }
 
+// Teller is a Driver whose workers can be told things while they run.
+type Teller interface {
+	// Tell returns when the command waits for each of the workers. An error says that some may not hear of it; to tell
+	// them again is harmless. New settings are for workers that start later, too.
+	Tell(ctx context.Context, ids []string, c worker.Command) error
+}
+
 // OrderTime bounds how long a start order may take to be accepted.
 const OrderTime = 10 * time.Second
 
@@ -40,6 +49,8 @@ type Order struct {
 type Spec struct {
 	ID   string        // unique
 	Idle time.Duration // after which it leaves by itself; zero: never
+	// Commands is the URL of the queue through which it can be told things; empty: there is none.
+	Commands string
 }
 
 // Count is how many workers there are.

@@ -73,7 +73,7 @@ func (s *queueSource) told(ctx context.Context, wait time.Duration) (Signals, er
 	}
 	text, err := s.ask(ctx, path)
 	if err != nil {
-		if foreign(err) {
+		if Foreign(err) {
 			return Signals{}, s.isPlain(err)
 		}
 		return Signals{}, err
@@ -85,8 +85,8 @@ func (s *queueSource) told(ctx context.Context, wait time.Duration) (Signals, er
 	return page.signals(), nil
 }
 
-// foreign says whether an error means that the server does not know the path at all.
-func foreign(err error) bool {
+// Foreign says whether an error of an [Asker] means that the server does not know the path at all.
+func Foreign(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return false

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/forebay-mq/forebay/internal/pool/policy"
+	"github.com/forebay-mq/forebay/worker"
 )
 
 // Status is what a pool says of itself, as JSON at GET /forebay/v1/pools/{name}.
@@ -24,6 +25,7 @@ type Status struct {
 
 	Leads   bool      `json:"leads"`   // false: another controller does
 	Drained bool      `json:"drained"` // no workers are wanted until it is resumed
+	Paused  bool      `json:"paused"`  // workers stay, but take no messages until it is resumed
 	Trouble string    `json:"trouble,omitempty"`
 	Time    time.Time `json:"time"`
 }
@@ -81,7 +83,7 @@ func (c *Controller) status(now time.Time) Status {
 		Estimates: EstimateStatus{Service: q.Service.Seconds(), Boot: c.bootTime().Seconds(), Rate: q.Rate},
 		Settings: Shown{Policy: c.settings.policy(), Wait: size.Wait.Seconds(), Min: size.Min, Max: size.Max,
 			Slots: max(size.Slots, 1), Budget: size.Budget, Price: size.Price},
-		Totals: c.totals, Leads: c.led, Drained: c.drained, Trouble: c.trouble, Time: now,
+		Totals: c.totals, Leads: c.led, Drained: c.drained, Paused: c.paused, Trouble: c.trouble, Time: now,
 	}
 	s.Totals.Wasted = maps.Clone(c.totals.Wasted)
 	for _, each := range c.signals() {
@@ -113,15 +115,21 @@ type Change struct {
 	Price  *float64 `json:"price,omitempty"`
 	// Drained true has all workers finish and leave, and starts no more; false goes on.
 	Drained *bool `json:"drained,omitempty"`
+	// Paused true has all workers finish what they have and take no more, and starts none; false goes on. It needs workers
+	// that take commands.
+	Paused *bool `json:"paused,omitempty"`
+	// Worker is told to all workers, and to those that start later. A concurrency is also taken for the pool's slots. It
+	// needs workers that take commands.
+	Worker *worker.Change `json:"worker,omitempty"`
 }
 
-// Set changes settings. All of them are good, or nothing changes and the error is a *[SettingError]. It answers false
-// when the controller has ended.
+// Set changes settings. All of them are good, or nothing changes and the error is a *[SettingError]. Another error says that
+// not all workers could be told; the same change may be made again. It answers false when the controller has ended.
 func (c *Controller) Set(change Change) (Status, bool, error) {
 	var s Status
 	var err error
 	ok := c.do(func(ctx context.Context) {
-		if err = c.set(change); err != nil {
+		if err = c.set(ctx, change); err != nil {
 			return
 		}
 		if c.each != nil && ctx.Err() == nil {
@@ -132,7 +140,7 @@ func (c *Controller) Set(change Change) (Status, bool, error) {
 	return s, ok, err
 }
 
-func (c *Controller) set(change Change) error {
+func (c *Controller) set(ctx context.Context, change Change) error {
 	next := c.settings
 	size := &next.Size
 	if change.Wait != nil {
@@ -143,11 +151,17 @@ func (c *Controller) set(change Change) error {
 	take(&size.Budget, change.Budget)
 	take(&size.Price, change.Price)
 	take(&next.Policy, change.Policy)
+	if change.Worker != nil {
+		take(&size.Slots, change.Worker.Concurrency)
+	}
 	if err := next.Validate(); err != nil {
 		return err
 	}
 	p, err := policy.Parse(next.policy())
 	if err != nil {
+		return err
+	}
+	if err := c.tellChange(ctx, change); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -157,6 +171,7 @@ func (c *Controller) set(change Change) error {
 	c.settings = next
 	c.mu.Unlock()
 	take(&c.drained, change.Drained)
+	take(&c.paused, change.Paused)
 	return nil
 }
 

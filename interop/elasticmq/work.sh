@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs `forebay work` against ElasticMQ, a server of somebody else: messages are handled, deleted and tried again.
+# Runs `forebay work`, `forebay pool` and `forebay top` against ElasticMQ, a server of somebody else: messages are handled,
+# deleted and tried again, a pool starts workers for them and pauses them, all without what only Forebay tells.
 #
 #   work.sh FOREBAY JARS      the binary, and the folder with ElasticMQ
 set -euo pipefail
@@ -9,8 +10,9 @@ folder=$(mktemp -d)
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 elastic=''
 web=''
+pool=''
 clean() {
-  for pid in $elastic $web; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+  for pid in $pool $elastic $web; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
   rm -rf "$folder"
 }
 trap clean EXIT
@@ -34,7 +36,7 @@ for _ in $(seq 300); do
   kill -0 "$elastic" 2>/dev/null || fail "ElasticMQ did not start"
   sleep 0.1
 done
-echo "version forebay work on ElasticMQ $(find "$jars" -name 'elasticmq-server_*' | sed 's/.*-\([0-9.]*\)\.jar/\1/')"
+echo "version forebay work and pool on ElasticMQ $(find "$jars" -name 'elasticmq-server_*' | sed 's/.*-\([0-9.]*\)\.jar/\1/')"
 echo "protocol JSON"
 
 work() { timeout 60 "$forebay" work --lease 5s --idle 2s --backoff 1s "$@" 2>>"$folder/work.log"; }
@@ -89,3 +91,44 @@ until [ -s "$folder/webport" ]; do sleep 0.1; done
 work --queue orders --http "http://127.0.0.1:$(cat "$folder/webport")/" --error-timeout 1s
 check 'a web application handles messages' "$(tr '\n' , <"$folder/posted")" 'posted 1,posted 2,'
 check 'and nothing is left' "$(left orders)" 0
+
+# A pool from zero, of workers that take commands.
+pools() { "$forebay" pools --state "$folder/pools" "$@" 2>>"$folder/pool.log"; }
+field() { pools show pooled -o json | python3 -c 'import json, sys; s = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+# soon WHAT COMMAND... waits until the command is true.
+soon() {
+  local what=$1
+  shift
+  for _ in $(seq 300); do "$@" && { ok "$what"; return; }; sleep 0.1; done
+  fail "$what: not within 30 s"
+}
+done_is() { [ "$(sort -n "$folder/pooled" 2>/dev/null | tr '\n' ,)" = "$1" ]; }
+workers_are() { [ "$(field 's["workers"]["up"] + s["workers"]["booting"]')" = "$1" ]; }
+queues_are() { [ "$("$forebay" queues list forebay-worker-pooled- -o name | wc -l | tr -d ' ')" = "$1" ]; }
+told() { grep -q "$1" "$folder/pool.log"; }
+"$forebay" queues create pooled >/dev/null
+"$forebay" pool run --queue pooled --wait 2s --max 3 --every 500ms --service 100ms --policy slack:idle=3s --listen 127.0.0.1:0 \
+  --state "$folder/pools" -- "$forebay" work --queue {queue} --idle {idle} --commands {commands} -- \
+  sh -c 'cat >>"$0"; echo >>"$0"' "$folder/pooled" >"$folder/pool.log" 2>&1 &
+pool=$!
+until [ -s "$folder/pools/endpoint" ]; do sleep 0.1; done
+check 'a pool with nothing to do has no workers' "$(field 's["desired"]')" 0
+seq 9 | "$forebay" send pooled >/dev/null
+soon 'a pool starts workers from zero, and they do the work' done_is "$(seq 9 | tr '\n' ,)"
+soon 'its workers leave when they are idle' workers_are 0
+soon 'and their command queues with them' queues_are 0
+told 'does not tell ages' && ok 'it says once that this server tells no ages' || fail 'no remark about ages'
+pools set pooled min=1 >/dev/null
+soon 'a worker that stays is started' workers_are 1
+soon 'it has a command queue' queues_are 1
+pools pause pooled >/dev/null
+soon 'it is told to pause' told '"msg":"paused"'
+seq 10 12 | "$forebay" send pooled >/dev/null
+check 'a pool that is paused says so' "$(field 's["paused"], s["workers"]["up"] + s["workers"]["booting"]')" '(True, 1)'
+check 'and does nothing' "$(left pooled)" 3
+pools resume pooled >/dev/null
+soon 'resumed, it goes on' done_is "$(seq 12 | tr '\n' ,)"
+top=$("$forebay" top pooled --once --state "$folder/pools" | awk 'NR == 1 || $1 == "POOL" { print $1, $2, NF }' | tr '\n' ,)
+check 'top shows what this server tells, and the pool' "$top" 'QUEUE VISIBLE 5,POOL DESIRED 8,'
+kill -TERM "$pool" && wait "$pool" && pool=''
+soon 'the end of a pool leaves no queue' queues_are 0

@@ -19,7 +19,7 @@ import (
 
 // ExecOptions are how processes are started.
 type ExecOptions struct {
-	Command []string // program and arguments, with placeholders: {queue}, {queues}, {pool}, {worker}, {idle}
+	Command []string // program and arguments, with placeholders: {queue}, {queues}, {pool}, {worker}, {idle}, {commands}
 	Folder  string   // to run in; empty: that of this process
 	Env     []string // NAME=VALUE, besides the variables of this process
 	Output  *os.File // what they print; nil: nowhere. A file, so that nobody has to wait for what a worker has left behind
@@ -55,7 +55,7 @@ const eventsMax = 1024
 
 // NewExec checks the command and starts what is needed to start it. Close ends that.
 func NewExec(o ExecOptions) (*Exec, error) {
-	if err := checkTemplate(o.Command, holdPool, holdQueue, holdQueues, holdWorker, holdIdle); err != nil {
+	if err := checkTemplate(o.Command, holdPool, holdQueue, holdQueues, holdWorker, holdIdle, holdOrders); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	if _, err := exec.LookPath(o.Command[0]); err != nil {

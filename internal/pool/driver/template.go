@@ -14,11 +14,12 @@ import (
 // The placeholders of a command.
 const (
 	holdPool   = "{pool}"
-	holdQueue  = "{queue}"  // the first
-	holdQueues = "{queues}" // all, with commas between them
-	holdWorker = "{worker}" // its id
-	holdIdle   = "{idle}"   // its idle time, like 15s; 0s: it stays
-	holdCount  = "{count}"  // how many to start
+	holdQueue  = "{queue}"    // the first
+	holdQueues = "{queues}"   // all, with commas between them
+	holdWorker = "{worker}"   // its id
+	holdIdle   = "{idle}"     // its idle time, like 15s; 0s: it stays
+	holdOrders = "{commands}" // URL of the queue through which it is told things
+	holdCount  = "{count}"    // how many to start
 )
 
 // checkTemplate refuses a command that cannot be run, and braces that mean nothing.
@@ -49,7 +50,7 @@ func lettersOnly(s string) bool {
 // fill puts the values of a worker into a command.
 func fill(command []string, o pool.Order, w pool.Spec) []string {
 	r := strings.NewReplacer(holdPool, o.Pool, holdQueue, o.Queues[0], holdQueues, strings.Join(o.Queues, ","),
-		holdWorker, w.ID, holdIdle, idleText(w.Idle), holdCount, strconv.Itoa(len(o.Workers)))
+		holdWorker, w.ID, holdOrders, w.Commands, holdIdle, idleText(w.Idle), holdCount, strconv.Itoa(len(o.Workers)))
 	filled := make([]string, len(command))
 	for i, word := range command {
 		filled[i] = r.Replace(word)
@@ -67,5 +68,6 @@ func environment(o pool.Order, w pool.Spec, extra ...string) []string {
 		"FOREBAY_POOL_QUEUES="+strings.Join(o.Queues, ","),
 		"FOREBAY_POOL_WORKER="+w.ID,
 		"FOREBAY_POOL_IDLE="+idleText(w.Idle),
+		"FOREBAY_POOL_COMMANDS="+w.Commands,
 		"FOREBAY_POOL_EPOCH="+strconv.FormatInt(o.Epoch, 10)), extra...)
 }
