@@ -104,6 +104,10 @@ deep: ## deep and wide: a million groups, a group of a million, 120,000 in fligh
 	$(GO) test -count=1 -timeout 0 -v -run '^TestDeep' ./e2e -deep
 	$(GO) test -count=1 -timeout 0 -v -run '^TestRetention' ./internal/testkit/conformance -deep
 
+.PHONY: browser
+browser: ## sign the guestbook of the examples in a real browser (needs Debian's chromium)
+	FOREBAY_BROWSER_TESTS=1 $(GO) test -count=1 -v -run '^TestBrowser' ./e2e
+
 .PHONY: mutants
 mutants: ## build the service with one mistake at a time: each must be found by the crash tests
 	FOREBAY_MUTANTS=1 $(GO) test -count=1 -v -run Mutants ./internal/torture

@@ -181,17 +181,24 @@ func (p *process) tryForebay(args ...string) (string, error) {
 	return string(out), err
 }
 
-// client returns an SDK client with the root key, as `forebay env` gives it out. It does not retry: the tests want
-// to know what each call was answered.
-func (p *process) client() *sqs.Client { return p.clientAt("") }
-
-// clientAt is a client that goes through another address, such as a proxy's. Empty: the server's own.
-func (p *process) clientAt(endpoint string) *sqs.Client {
+// variables are what points AWS programs at the server, as `forebay env` gives it out.
+func (p *process) variables() map[string]string {
 	p.t.Helper()
 	var env map[string]string
 	if text := p.forebay("env", "--shell", "json"); json.Unmarshal([]byte(text), &env) != nil {
 		p.t.Fatalf("forebay env --shell json: %q is not a JSON object of texts", text)
 	}
+	return env
+}
+
+// client returns an SDK client with the root key. It does not retry: the tests want to know what each call was
+// answered.
+func (p *process) client() *sqs.Client { return p.clientAt("") }
+
+// clientAt is a client that goes through another address, such as a proxy's. Empty: the server's own.
+func (p *process) clientAt(endpoint string) *sqs.Client {
+	p.t.Helper()
+	env := p.variables()
 	key := credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")
 	return sqs.New(sqs.Options{
 		BaseEndpoint: aws.String(cmp.Or(endpoint, env["AWS_ENDPOINT_URL_SQS"])),

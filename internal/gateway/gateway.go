@@ -47,8 +47,9 @@ type Gateway struct {
 	own       *inbox
 	others    *neighbours
 	forwards  *forwards
-	waiting   atomic.Int64 // requests being answered
-	buffered  atomic.Int64 // bytes of request bodies in memory
+	toPeers   http.RoundTripper // to other gateways of the site
+	waiting   atomic.Int64      // requests being answered
+	buffered  atomic.Int64      // bytes of request bodies in memory
 
 	stop     context.CancelCauseFunc
 	ctx      context.Context // ends when the gateway closes
@@ -71,7 +72,7 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		opts: opts, log: opts.Log, client: opts.Client, store: kept, desk: newDesk(),
+		opts: opts, log: opts.Log, client: opts.Client, store: kept, desk: newDesk(), toPeers: http.DefaultTransport,
 		mailers: make(map[string]*batcher[*mail]), erasers: make(map[string]*batcher[string]),
 	}
 	g.metrics = newMetrics(opts.Registry, g)

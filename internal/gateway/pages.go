@@ -164,6 +164,7 @@ func (g *Gateway) throughPeer(w http.ResponseWriter, r *http.Request, t token) b
 	}
 	reached := true
 	proxy := &httputil.ReverseProxy{
+		Transport:     g.toPeers,
 		FlushInterval: -1,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(base)

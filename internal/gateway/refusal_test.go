@@ -252,12 +252,6 @@ func (p *pipes) dial(t *testing.T) net.Conn {
 	return client
 }
 
-func TestScriptIsSmall(t *testing.T) {
-	if n := len(script); n > 4096 || n < 1000 {
-		t.Errorf("forebay.js has %d bytes, want 1000 to 4096", n)
-	}
-}
-
 func TestPagesOfOtherOrigins(t *testing.T) {
 	play(t, func(t *testing.T, w *world) {
 		s := w.gateway(1, func(o *Options) {

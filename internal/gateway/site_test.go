@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -199,5 +202,71 @@ func TestARequestKeySurvivesASendThatFailed(t *testing.T) {
 		got := s.later("POST", "/pay", "10", "Idempotency-Key", "0123456789abcdef")
 		w.reply(w.mustTake(), 201, "paid", nil)
 		(<-got).want(t, 201, "paid")
+	})
+}
+
+// direct is the network between two gateways: it hands requests to the other's handler, while that is up.
+type direct struct {
+	to    *site
+	asked []*http.Request
+}
+
+func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.asked = append(d.asked, r)
+	if d.to.g == nil {
+		return nil, errors.New("connection refused")
+	}
+	rec := httptest.NewRecorder()
+	r.RequestURI = r.URL.RequestURI()
+	d.to.g.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+func TestAPeerIsAskedDirectly(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		route := func(origin string) func(*Options) {
+			return func(o *Options) {
+				o.Routes = []Route{{Queue: "requests", Wait: 5 * time.Second, Retention: testRetention, CORS: []string{origin}}}
+				o.Peers = map[Instance]string{{1}: "https://a.example:8443"}
+			}
+		}
+		a, b := w.gateway(1, route("*")), w.gateway(2, route("https://app.example"))
+		wire := &direct{to: a}
+		b.g.toPeers = wire
+		location := a.get("/x", "Prefer", "respond-async").location(t)
+
+		pending := b.get(location, "Origin", "https://app.example")
+		if pending.location(t) != location || len(wire.asked) != 1 {
+			t.Fatalf("%d questions to the peer, and its answer is %v", len(wire.asked), pending.header)
+		}
+		q := wire.asked[0]
+		if got, want := q.URL.String(), "https://a.example:8443"+location; got != want || q.Header.Get(hopHeader) != b.opts.Instance.String() {
+			t.Errorf("the peer was asked %s, want %s\n%v", got, want, q.Header)
+		}
+		if got := pending.header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{"https://app.example"}) {
+			t.Errorf("pages of origins %q may read the answer, want what this gateway's route says", got)
+		}
+		w.reply(w.mustTake(), 200, "from the peer", nil)
+		b.get(location).want(t, 200, "from the peer")
+
+		b.get(location, hopHeader, Instance{3}.String()) // a peer asks
+		if len(wire.asked) != 2 {
+			t.Errorf("%d questions to the peer, want 2: what another gateway has passed on is not passed on again", len(wire.asked))
+		}
+	})
+}
+
+func TestAPeerThatDoesNotAnswerIsAskedThroughItsQueue(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		a := w.gateway(1, nil)
+		b := w.gateway(2, func(o *Options) { o.Peers = map[Instance]string{{1}: "https://a.example"} })
+		wire := &direct{to: &site{}}
+		b.g.toPeers = wire
+		location := a.get("/x", "Prefer", "respond-async").location(t)
+		w.reply(w.mustTake(), 200, "through the queue", nil)
+		b.get(location, "Prefer", "wait=10").want(t, 200, "through the queue")
+		if len(wire.asked) == 0 {
+			t.Error("the peer was not asked directly first")
+		}
 	})
 }

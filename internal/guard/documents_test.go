@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -101,4 +102,22 @@ func TestDocumentsNameOnlyTestsThatExist(t *testing.T) {
 			}
 		}
 	})
+}
+
+// stepOfCI matches a step of .ci/run, and its limit in minutes.
+var stepOfCI = regexp.MustCompile(`(?m)^step \S+ (\d+) `)
+
+func TestTheStepsOfCIStayWithinAnHour(t *testing.T) {
+	steps := stepOfCI.FindAllStringSubmatch(read(t, ".ci/run"), -1)
+	sum := 0
+	for _, m := range steps {
+		minutes, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += minutes
+	}
+	if len(steps) == 0 || sum > 60 {
+		t.Errorf("the limits of the %d steps in .ci/run sum up to %d minutes, at most 60", len(steps), sum)
+	}
 }

@@ -109,6 +109,8 @@ var rules = []rule{
 			"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/pelletier/go-toml/v2",
 			"github.com/prometheus/client_golang", "golang.org/x/sys", "golang.org/x/term"},
 		why: "main joins the parts; its client commands speak the public API through the SDK, as every user does"},
+	{pkg: "examples/queued-guestbook", imports: []string{"queued"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why: "an example is a customer, and shows how to be one: public things only"},
 	{pkg: "e2e", imports: []string{"internal/history"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "it sees what a user sees: the binary and the API"},
 
