@@ -261,7 +261,6 @@ func (g *Gateway) message(r *http.Request, q *request, body []byte) (*mail, *pro
 	m.Token = g.opts.Keys.sign(answer)
 	m.Once, m.SkipIfGone, m.Stream = q.Once, q.SkipIfGone, q.Stream
 	delete(m.Header, "Prefer")
-	delete(m.Header, "Idempotency-Key")
 	text, err := m.Encode()
 	if err != nil {
 		return nil, &problem{status: http.StatusBadRequest, what: "the request cannot travel: " + err.Error()}

@@ -159,6 +159,9 @@ func TestARequestKeyIsUsedOnce(t *testing.T) {
 		s := w.gateway(1, nil)
 		first := s.later("POST", "/pay", "10", "Idempotency-Key", key)
 		q := w.mustTake()
+		if got := q.Header.Get("Idempotency-Key"); got != key {
+			t.Errorf("the backend sees the key %q, want %q", got, key)
+		}
 		second := s.later("POST", "/pay", "10", "Idempotency-Key", key)
 		synctest.Wait()
 		if w.take() != nil {
