@@ -234,8 +234,9 @@ func (f *faults) cut() {
 	f.s.proxy.cutting.Store(false)
 }
 
-// disk takes so much room that sends are refused, or all changes, or that nothing can be written at all. In the last
-// case the server may end itself; it must not lie.
+// disk takes so much room that sends are refused, or all changes, or that nothing can be written at all. It takes it at
+// once, and below two memory tables that may be too little for what is in memory already. Then the server may end itself;
+// it must not lie.
 func (f *faults) disk() {
 	left := []int64{diskLeftLow, diskLeftNil, 0}[f.rng.IntN(3)]
 	from := f.l.record.Now()
@@ -262,7 +263,7 @@ func (f *faults) disk() {
 	case err := <-f.s.p.exited:
 		f.s.t.Logf("round %d: with a full disk the server ended itself: %v", f.l.round, err)
 		f.s.report.Faults["disk, exit"]++
-		if left > 0 {
+		if left >= diskLeftLow {
 			f.s.t.Errorf("round %d, seed %d: the server ended itself with %d bytes left on the disk", f.l.round, f.l.seed, left)
 		}
 		f.again(from, true)
