@@ -118,6 +118,7 @@ func (o *owner) takeMore() {
 		}
 		select {
 		case r := <-o.b.commands:
+			o.now = o.clock.Now() // a timeout must not begin before its request came
 			o.take(r)
 			more = true
 		default:

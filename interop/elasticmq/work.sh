@@ -52,7 +52,7 @@ check 'each message is handled once, with its attributes' "$(sort -n "$folder/ha
 check 'what is done is deleted' "$(left orders)" 0
 
 "$forebay" send orders again >/dev/null
-work --queue orders -- sh -c 'echo "$FOREBAY_RECEIVE_COUNT" >>"$0"; [ "$FOREBAY_RECEIVE_COUNT" -ge 3 ]' "$folder/tried"
+work --idle 6s --queue orders -- sh -c 'echo "$FOREBAY_RECEIVE_COUNT" >>"$0"; [ "$FOREBAY_RECEIVE_COUNT" -ge 3 ]' "$folder/tried"
 check 'a message that fails comes back until it does not' "$(tr '\n' , <"$folder/tried")" 1,2,3,
 
 "$forebay" send orders slow >/dev/null
