@@ -123,7 +123,7 @@ func (s *Store) pebbleOptions(readOnly bool) *pebble.Options {
 		// Compact early: reads pass through every sublevel of L0, and a short L0 keeps compactions small.
 		L0CompactionThreshold: 2,
 		L0StopWritesThreshold: 12,
-		LBaseMaxBytes:         8 * s.opts.MemTableBytes,
+		LBaseMaxBytes:         s.opts.MemTableBytes,
 		// A purge gives its space back only once its range deletion is flushed.
 		FlushDelayDeleteRange: 10 * time.Second,
 		// WALMinSyncInterval stays zero: the sync in progress is the batching window.
