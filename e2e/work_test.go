@@ -27,6 +27,7 @@ import (
 const (
 	workLease       = 10 * time.Second
 	workOutstanding = 40 // messages sent and not done; more would wait for a free handler, and hide how late they come
+	workOvertime    = 3500 * time.Millisecond // the time limit of a handler and the patience with one that overruns it
 )
 
 // workHandler handles message n of the ledger: it writes down that it has begun, meets the fate that the message names if
@@ -245,7 +246,7 @@ func (w *workshop) judge(killed time.Time) {
 				interrupted = killed
 			}
 			if fate == "overtime" {
-				interrupted = interrupted.Add(3500 * time.Millisecond) // its time limit and the patience
+				interrupted = interrupted.Add(workOvertime)
 			}
 			latest = max(latest, starts[n][i].at.Sub(interrupted))
 		}
@@ -253,8 +254,10 @@ func (w *workshop) judge(killed time.Time) {
 	w.t.Logf("%d messages: %d lost, %d started again, %d of them without a reason, the latest %v after its interruption",
 		len(w.fates), lost, again, idle, latest.Round(time.Millisecond))
 	equal(w.t, "lost messages", lost, 0)
-	if latest > workLease+time.Second {
-		w.t.Errorf("a message came back %v after its interruption, want at most the lease of %v and a second", latest, workLease)
+	// What the ledger sees is the next start, and a message that is back may wait for a place: until a handler that
+	// overruns its time limit is ended.
+	if most := workLease + time.Second + workOvertime; latest > most {
+		w.t.Errorf("a message was started again %v after its interruption, want at most %v: the lease, a second, and the wait for a place", latest, most)
 	}
 	if again == 0 {
 		w.t.Error("no message was interrupted, so nothing was tested")
