@@ -26,7 +26,7 @@ import (
 
 const (
 	workLease       = 10 * time.Second
-	workOutstanding = 40 // messages sent and not done; more would wait for a free handler, and hide how late they come
+	workOutstanding = 40                      // messages sent and not done; more would wait for a free handler, and hide how late they come
 	workOvertime    = 3500 * time.Millisecond // the time limit of a handler and the patience with one that overruns it
 )
 
