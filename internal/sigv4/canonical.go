@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/forebay-mq/forebay/internal/sigv4/sign"
 )
 
 // appendCanonical appends the canonical request: what the client has hashed and signed.
 func appendCanonical(b []byte, r *http.Request, c *claim, bodyHash []byte) ([]byte, error) {
 	b = append(b, r.Method...)
 	b = append(b, '\n')
-	b = appendPath(b, r.URL.EscapedPath())
+	b = sign.AppendPath(b, r.URL.EscapedPath())
 	b = append(b, '\n')
 	b, err := appendQuery(b, r.URL.RawQuery)
 	if err != nil {
@@ -27,33 +29,6 @@ func appendCanonical(b []byte, r *http.Request, c *claim, bodyHash []byte) ([]by
 	b = append(b, c.signedHeaders...)
 	b = append(b, '\n')
 	return append(b, bodyHash...), nil
-}
-
-// appendPath appends the path as it came, encoded once more, as every service but S3 has it. Neither dots nor
-// double slashes are resolved: what is signed is what is routed.
-func appendPath(b []byte, path string) []byte {
-	if path == "" {
-		return append(b, '/')
-	}
-	for i := range len(path) {
-		if path[i] == '/' {
-			b = append(b, '/')
-		} else {
-			b = appendEncoded(b, path[i])
-		}
-	}
-	return b
-}
-
-// appendEncoded appends a byte in its one canonical form: RFC 3986's unreserved characters stand for
-// themselves, all others are written %XX.
-func appendEncoded(b []byte, c byte) []byte {
-	switch {
-	case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~':
-		return append(b, c)
-	}
-	const digits = "0123456789ABCDEF"
-	return append(b, '%', digits[c>>4], digits[c&15])
 }
 
 // appendQuery appends the parameters, but for the signature, in canonical encoding and order. Parameters that
@@ -119,7 +94,7 @@ func reencode(text string) (string, bool) {
 			c = byte(n)
 			i += 2
 		}
-		b = appendEncoded(b, c)
+		b = sign.AppendEncoded(b, c)
 	}
 	return string(b), true
 }

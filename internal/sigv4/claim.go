@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/sigv4/sign"
 )
 
 const (
-	algorithm   = "AWS4-HMAC-SHA256"
-	stampLayout = "20060102T150405Z"
+	algorithm   = sign.Algorithm
+	stampLayout = sign.StampLayout
 )
 
 // claim is a signature as a request states it. Nothing in it is proved yet.

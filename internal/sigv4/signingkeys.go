@@ -6,6 +6,8 @@ import (
 	"hash"
 	"strings"
 	"sync"
+
+	"github.com/forebay-mq/forebay/internal/sigv4/sign"
 )
 
 // signingKeysMax bounds the signing keys that are remembered, about 2 KiB each while they are in use.
@@ -50,7 +52,7 @@ func (s *signingKeys) get(secret string, c *claim) *signingKey {
 	if key != nil {
 		return key
 	}
-	key = newSigningKey(deriveKey(scope))
+	key = newSigningKey(sign.Key(secret, c.date, c.region, c.service))
 	scope = signingScope{secret, strings.Clone(c.date), strings.Clone(c.region), strings.Clone(c.service)} // lets go of the request
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,15 +60,5 @@ func (s *signingKeys) get(secret string, c *claim) *signingKey {
 		s.keys = make(map[signingScope]*signingKey)
 	}
 	s.keys[scope] = key
-	return key
-}
-
-func deriveKey(s signingScope) []byte {
-	key := []byte("AWS4" + s.secret)
-	for _, part := range [...]string{s.date, s.region, s.service, "aws4_request"} {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(part))
-		key = mac.Sum(nil)
-	}
 	return key
 }
