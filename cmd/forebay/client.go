@@ -16,14 +16,19 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/forebay-mq/forebay/internal/config"
+	"github.com/forebay-mq/forebay/internal/sqsclient"
 )
 
 // client speaks to the server the user means, through the public API like every other client.
 type client struct {
-	*sqs.Client
+	*sqsclient.Client
 	target target
 	http   *http.Client
 }
+
+// idleConnsMax bounds the connections that are kept between calls. It is above the long polls and sends that a gateway
+// or worker has under way, so that none of them has to connect anew.
+const idleConnsMax = 512
 
 // connect finds the server and returns a client for it. It sends nothing yet.
 func (a *app) connect() (*client, error) {
@@ -31,8 +36,10 @@ func (a *app) connect() (*client, error) {
 	if err := t.resolve(); err != nil {
 		return nil, err
 	}
-	c := &client{target: t, http: &http.Client{}}
-	c.Client = sqs.New(sqs.Options{
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConnsMax, idleConnsMax
+	c := &client{target: t, http: &http.Client{Transport: transport}}
+	c.Client = sqsclient.New(sqs.New(sqs.Options{
 		BaseEndpoint: aws.String(t.endpoint),
 		Region:       t.region,
 		Credentials:  credentials.NewStaticCredentialsProvider(t.keyID, t.secret, ""),
@@ -42,7 +49,7 @@ func (a *app) connect() (*client, error) {
 			o.MaxBackoff = 2 * time.Second
 			o.Retryables = append([]retry.IsErrorRetryable{nobodyThere{}}, o.Retryables...)
 		}),
-	})
+	}))
 	return c, nil
 }
 

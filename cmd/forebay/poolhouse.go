@@ -58,10 +58,10 @@ func (a *app) furnish(ctx context.Context, c *client, file *config.PoolFile, sta
 		}
 		h.drivers = append(h.drivers, o.Driver)
 		for _, q := range p.Queues {
-			o.Sources = append(o.Sources, pool.NewSource(c.Client, c.askPool, q, log.With("pool", p.Name)))
+			o.Sources = append(o.Sources, pool.NewSource(c.Client.Client, c.askPool, q, log.With("pool", p.Name)))
 		}
 		if p.Standby {
-			l, err := lease.Start(context.WithoutCancel(ctx), lease.Options{Client: c.Client, Queue: "forebay-pool-" + p.Name + ".fifo",
+			l, err := lease.Start(context.WithoutCancel(ctx), lease.Options{Client: c.Client.Client, Queue: "forebay-pool-" + p.Name + ".fifo",
 				Time: cmp.Or(p.Lease, lease.TimeDefault), Log: log.With("pool", p.Name)})
 			if err != nil {
 				return nil, errors.Join(wrongPool(file, p, fmt.Errorf("lease: %w", err)), h.abandon())
@@ -128,7 +128,7 @@ func takesCommands(p config.Pool) bool {
 
 // commanded gives the workers of a driver command queues. When it cannot, the driver is closed.
 func commanded(d pool.Driver, c *client, p config.Pool, log *slog.Logger) (pool.Driver, error) {
-	with, err := commands.New(commands.Options{Driver: d, Client: c.Client, Pool: p.Name, Log: log.With("pool", p.Name)})
+	with, err := commands.New(commands.Options{Driver: d, Client: c.Client.Client, Pool: p.Name, Log: log.With("pool", p.Name)})
 	if err != nil {
 		return nil, errors.Join(err, d.Close(context.Background()))
 	}

@@ -78,6 +78,9 @@ var rules = []rule{
 
 	{pkg: "internal/sqs/awsjson",
 		why: "a codec knows letters; it decides nothing and reaches nobody"},
+	{pkg: "internal/sqsclient", imports: []string{"internal/sigv4/sign", "internal/sqs/awsjson"},
+		modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		why:     "it speaks the public protocol to any server; of this one it shares the letters and how to sign, nothing that knows a queue"},
 	{pkg: "internal/sqs/awsquery", imports: []string{"internal/queue", "internal/sqs/wire"},
 		why: "as awsjson; the two codecs do not know each other"},
 	{pkg: "internal/sqs", imports: []string{"internal/queue", "internal/sqs/..."},
