@@ -55,6 +55,9 @@ func newWire(o sqs.Options) *wire {
 		return nil
 	}
 	u := endpoint.URI
+	if smithyhttp.ValidateEndpointHost(u.Host) != nil {
+		return nil
+	}
 	u.Path = smithyhttp.JoinPath(u.Path, "/")
 	if u.RawPath != "" {
 		u.RawPath = smithyhttp.JoinPath(u.RawPath, "/")
@@ -167,7 +170,7 @@ func (w *wire) request(ctx context.Context, op *operation, body []byte, now time
 	}
 	c, err := w.options.Credentials.Retrieve(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("get identity: get credentials: %w", err)
+		return nil, fmt.Errorf("get identity: %w", fmt.Errorf("get credentials: %w", err))
 	}
 	signer := w.signers.Get().(*sign.Signer)
 	date, authorization := signer.Sign(sign.Credentials{KeyID: c.AccessKeyID, Secret: c.SecretAccessKey, Token: c.SessionToken},
