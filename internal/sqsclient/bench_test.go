@@ -16,34 +16,40 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// What a call costs this process, its half of the server's work included, the SDK's way and the short way.
+// What a call costs by the SDK's way and by the short way: with a connection, whose other end is in this process too,
+// and without one.
 
 type caller interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 }
 
-// canned answers every request with one text.
-func canned(b *testing.B, reply string) *sqs.Client {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", contentType)
-		io.WriteString(w, reply)
-	}))
-	b.Cleanup(s.Close)
-	return sqs.New(sqs.Options{
-		BaseEndpoint: &s.URL,
+// canned returns options of a client whose every request is answered with one text: over a connection to a server in
+// this process, or in memory.
+func canned(b *testing.B, text string, connected bool) sqs.Options {
+	o := sqs.Options{
+		BaseEndpoint: aws.String("http://127.0.0.1:4566"),
 		Region:       "us-east-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("AKID", "secret", ""),
-		HTTPClient:   s.Client(),
-	})
+		HTTPClient:   doer(func(*http.Request) (*http.Response, error) { return reply(200, text) }),
+	}
+	if connected {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", contentType)
+			io.WriteString(w, text)
+		}))
+		b.Cleanup(s.Close)
+		o.BaseEndpoint, o.HTTPClient = &s.URL, s.Client()
+	}
+	return o
 }
 
 func BenchmarkSendMessage(b *testing.B) {
 	body := strings.Repeat("0123456789", 102) + "0123"
-	sdk := canned(b, `{"MD5OfMessageBody":"`+sum(body)+`","MessageId":"0c5e7b3a-5d5f-4c7e-9d0a-3d1f5f5d7a11"}`)
+	text := `{"MD5OfMessageBody":"`+sum(body)+`","MessageId":"0c5e7b3a-5d5f-4c7e-9d0a-3d1f5f5d7a11"}`
 	in := &sqs.SendMessageInput{QueueUrl: aws.String("http://localhost/000000000000/q"), MessageBody: &body}
-	each(b, sdk, func(ctx context.Context, c caller) error {
+	each(b, text, func(ctx context.Context, c caller) error {
 		_, err := c.SendMessage(ctx, in)
 		return err
 	})
@@ -56,9 +62,9 @@ func BenchmarkReceiveMessage(b *testing.B) {
 		messages = append(messages, fmt.Sprintf(`{"MessageId":"0c5e7b3a-5d5f-4c7e-9d0a-%012d","ReceiptHandle":"%s","MD5OfBody":"%s","Body":"%s","Attributes":{"ApproximateReceiveCount":"1"}}`,
 			i, body[:120], sum(body), body))
 	}
-	sdk := canned(b, `{"Messages":[`+strings.Join(messages, ",")+`]}`)
+	text := `{"Messages":[` + strings.Join(messages, ",") + `]}`
 	in := &sqs.ReceiveMessageInput{QueueUrl: aws.String("http://localhost/000000000000/q"), MaxNumberOfMessages: 10, WaitTimeSeconds: 20}
-	each(b, sdk, func(ctx context.Context, c caller) error {
+	each(b, text, func(ctx context.Context, c caller) error {
 		out, err := c.ReceiveMessage(ctx, in)
 		if err == nil && len(out.Messages) != 10 {
 			err = fmt.Errorf("%d messages, want 10", len(out.Messages))
@@ -67,11 +73,13 @@ func BenchmarkReceiveMessage(b *testing.B) {
 	})
 }
 
-func each(b *testing.B, sdk *sqs.Client, call func(context.Context, caller) error) {
+// each measures a call that is answered with text, by both clients.
+func each(b *testing.B, text string, call func(context.Context, caller) error) {
+	connected, inMemory := sqs.New(canned(b, text, true)), sqs.New(canned(b, text, false))
 	for _, row := range []struct {
 		name   string
 		client caller
-	}{{"sdk", sdk}, {"short", New(sdk)}} {
+	}{{"connected/sdk", connected}, {"connected/short", New(connected)}, {"in memory/sdk", inMemory}, {"in memory/short", New(inMemory)}} {
 		b.Run(row.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -14,13 +14,17 @@ func FuzzResponses(f *testing.F) {
 	f.Add(200, `{"Successful":[{"Id":"1","MessageId":"m"}],"Failed":[{"Id":"2","Code":"c","SenderFault":true}]}`, "", "")
 	f.Add(400, `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"none"}`, "AWS.SimpleQueueService.NonExistentQueue;Sender", "")
 	f.Add(503, `<html>`, ";", "ServiceUnavailable:http://x")
+	var answer doer
+	w := newTwins(f, doer(func(r *http.Request) (*http.Response, error) { return answer(r) }),
+		func(o *sqs.Options) { atOnce(o); o.DisableMessageChecksumValidation = true })
 	f.Fuzz(func(t *testing.T, status int, body, query, kind string) {
 		if status < 200 || status > 599 {
 			return
 		}
-		w := newTwins(t, doer(func(*http.Request) (*http.Response, error) {
+		w.t = t
+		answer = func(*http.Request) (*http.Response, error) {
 			return reply(status, body, "X-Amzn-Query-Error", query, "X-Amzn-Errortype", kind)
-		}), func(o *sqs.Options) { atOnce(o); o.DisableMessageChecksumValidation = true })
+		}
 		call(w, "receive", func(c api) (*sqs.ReceiveMessageOutput, error) {
 			return c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: aws.String("u")})
 		})

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -194,9 +195,11 @@ func errorText(err error) string {
 	return s
 }
 
-// atOnce retries without waiting.
+// atOnce retries without waiting, and without counting how often.
 func atOnce(o *sqs.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.Backoff = retry.BackoffDelayerFunc(noDelay) })
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Backoff, o.RateLimiter = retry.BackoffDelayerFunc(noDelay), ratelimit.None
+	})
 }
 
 // reply makes a response.
