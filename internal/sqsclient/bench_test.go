@@ -47,7 +47,7 @@ func canned(b *testing.B, text string, connected bool) sqs.Options {
 
 func BenchmarkSendMessage(b *testing.B) {
 	body := strings.Repeat("0123456789", 102) + "0123"
-	text := `{"MD5OfMessageBody":"`+sum(body)+`","MessageId":"0c5e7b3a-5d5f-4c7e-9d0a-3d1f5f5d7a11"}`
+	text := `{"MD5OfMessageBody":"` + sum(body) + `","MessageId":"0c5e7b3a-5d5f-4c7e-9d0a-3d1f5f5d7a11"}`
 	in := &sqs.SendMessageInput{QueueUrl: aws.String("http://localhost/000000000000/q"), MessageBody: &body}
 	each(b, text, func(ctx context.Context, c caller) error {
 		_, err := c.SendMessage(ctx, in)

@@ -39,8 +39,14 @@ func send(ctx context.Context, c *Client, body string) error {
 }
 
 func TestConnectionsThatAreResetAreTriedAgain(t *testing.T) {
+	for name, start := range map[string]func(http.Handler) *httptest.Server{"plain": httptest.NewServer, "TLS": httptest.NewTLSServer} {
+		t.Run(name, func(t *testing.T) { resets(t, start) })
+	}
+}
+
+func resets(t *testing.T, start func(http.Handler) *httptest.Server) {
 	var requests atomic.Int32
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if requests.Add(1)%2 == 1 { // each second one is answered, the others lose their connection
 			conn, _, err := http.NewResponseController(w).Hijack()
@@ -230,6 +236,8 @@ func TestWhatAsksForMoreGoesThroughTheSDK(t *testing.T) {
 		{"an interceptor", func(o *sqs.Options) { o.Interceptors.AddBeforeTransmit(ignored{}) }},
 		{"logging", func(o *sqs.Options) { o.ClientLogMode = aws.LogRetries }},
 		{"an endpoint that cannot be had", func(o *sqs.Options) { o.BaseEndpoint = aws.String("::") }},
+		{"no region", func(o *sqs.Options) { o.Region = "" }},
+		{"a region that the SDK renames", func(o *sqs.Options) { o.Region = "fips-us-east-1" }},
 		{"an endpoint that the SDK refuses", func(o *sqs.Options) { o.BaseEndpoint = aws.String("http://[::1]:4566") }},
 		{"a resolver of the first kind", func(o *sqs.Options) { o.EndpointResolver = sqs.EndpointResolverFromURL("http://other") }},
 	} {

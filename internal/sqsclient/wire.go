@@ -50,12 +50,12 @@ func newWire(o sqs.Options) *wire {
 	endpoint, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), sqs.EndpointParameters{
 		Region: &o.Region, UseDualStack: &dualStack, UseFIPS: &fips, Endpoint: o.BaseEndpoint,
 	})
-	auth, _ := smithyauth.GetAuthOptions(&endpoint.Properties)
-	if err != nil || len(endpoint.Headers) > 0 || len(auth) > 0 || strings.Contains(o.Region, "fips") {
+	if err != nil || !smithyhttp.ValidHostLabel(o.Region) || strings.Contains(o.Region, "fips") { // which the SDK renames
 		return nil
 	}
 	u := endpoint.URI
-	if smithyhttp.ValidateEndpointHost(u.Host) != nil {
+	auth, _ := smithyauth.GetAuthOptions(&endpoint.Properties)
+	if len(endpoint.Headers) > 0 || len(auth) > 0 || smithyhttp.ValidateEndpointHost(u.Host) != nil {
 		return nil
 	}
 	u.Path = smithyhttp.JoinPath(u.Path, "/")
