@@ -56,11 +56,11 @@ type queue struct {
 	tasks []*Task // ended and running ones, oldest first
 
 	counters  Counters
-	waited    Histogram // from when a message was sent or came due to its first receive
-	processed Histogram // from a receive to the deletion
-	coming    coming    // delayed messages by the second in which they show
-	holding   int       // consumers with a name that have messages in flight
-	active    bool      // used since the last Sample
+	waited    Histogram   // from when a message was sent or came due to its first receive
+	processed Histogram   // from a receive to the deletion
+	coming    coming      // delayed messages by the second in which they show
+	holders   []*Consumer // with messages in flight
+	active    bool        // used since the last Sample
 
 	dirty   bool // touched since the last Marks
 	planned Millis
