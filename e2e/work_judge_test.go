@@ -71,7 +71,7 @@ type verdict struct {
 	*workshop
 	runs     map[string]*handling
 	slow     map[string]int  // by message id: time limits that no fate accounts for yet
-	back     time.Time       // when the server was first asked after its restart
+	back     time.Time       // when both agents had asked the restarted server
 	reasons  map[string]int  // why messages were handed out again
 	deferred int             // were due while the server was away
 	late     []time.Duration // after the end of the lease, of each time that a message was handed out again
@@ -81,7 +81,7 @@ type verdict struct {
 
 // judge holds what the server handed out, and what the handlers did, against what was to happen to each message.
 func (w *workshop) judge() {
-	v := &verdict{workshop: w, runs: w.ledger(), slow: w.overtime(), back: w.seen.firstAsked(w.up), reasons: make(map[string]int)}
+	v := &verdict{workshop: w, runs: w.ledger(), slow: w.overtime(), back: w.seen.allAsked(w.up, "first", "third"), reasons: make(map[string]int)}
 	done := make(map[int]bool)
 	for handle, r := range v.runs {
 		done[r.n] = done[r.n] || !r.done.IsZero()
@@ -94,7 +94,8 @@ func (w *workshop) judge() {
 	}
 	w.t.Logf("%d messages, %d of them lost; handed out again %d times, %d times without a reason; the reasons: %v",
 		len(w.fates), len(w.fates)-len(done), len(v.late), v.reasons[""], v.reasons)
-	w.t.Logf("handed out again after the lease's end: %s; %d of them were due while the server was away, and count from when it was asked again", spread(v.late), v.deferred)
+	w.t.Logf("handed out again after the lease's end: %s; %d of them were due while the server was away, and count from when both agents had asked it again, %v after it was ready",
+		spread(v.late), v.deferred, v.back.Sub(w.up).Round(time.Millisecond))
 	w.t.Logf("handed out again after the interruption: %s", spread(v.after))
 	equal(w.t, "times that a message was handed out again without a reason", v.reasons[""], 0)
 	for n := range w.fates {
@@ -137,7 +138,7 @@ func (v *verdict) unheard(last, next *attempt) *attempt {
 	for _, fault := range []time.Time{v.killed, v.down} {
 		if fault.After(last.at) && fault.Before(next.at) {
 			until := fault.Add(workLease)
-			return &attempt{id: next.id, agent: "nobody", at: fault, lease: lease{fault, until}}
+			return &attempt{id: next.id, agent: "nobody", at: fault, lease: lease{first: fault, last: until}}
 		}
 	}
 	return &attempt{id: next.id, lease: next.lease}
@@ -155,11 +156,11 @@ func (v *verdict) reason(fate *string, a *attempt) reason {
 	if r == nil {
 		r = &handling{start: a.at}
 	}
-	tooSlow := a.givenBack && v.slow[a.id] > 0
+	tooSlow := a.lease.back && v.slow[a.id] > 0
 	switch {
 	case a.agent == "nobody":
 		return reason{"unheard", a.at}
-	case a.givenBack && r.done.IsZero() && workFates[*fate]:
+	case a.lease.back && r.done.IsZero() && workFates[*fate]:
 		word := *fate
 		*fate = ""
 		if word == "overtime" {
@@ -169,9 +170,10 @@ func (v *verdict) reason(fate *string, a *attempt) reason {
 	case tooSlow: // a busy machine: the agent did end it
 		v.slow[a.id]--
 		return reason{"slow", r.start}
-	case a.agent == "second" && !a.givenBack && !a.deleted && a.lease.last.After(v.killed):
+	case a.agent == "second" && !a.lease.back && a.deleted.IsZero() && a.lease.last.After(v.killed):
 		return reason{"agent killed", v.killed}
-	case !a.deleted && a.at.Before(v.down) && v.down.Sub(a.at) < workSlack: // a receive does not wait for the disk
+	case !a.lease.back && (a.deleted.IsZero() || a.deleted.After(v.up)) && a.at.Before(v.down) && v.down.Sub(a.at) < workSlack:
+		// a receive does not wait for the disk
 		return reason{"forgotten", v.down}
 	}
 	return reason{}

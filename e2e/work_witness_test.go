@@ -22,10 +22,10 @@ import (
 // handed, and until when. It believes nobody else: what an agent knows of its leases ends with it.
 type witness struct {
 	mu       sync.Mutex
-	attempts map[string]*attempt   // by receipt handle
-	stories  map[string][]*attempt // by body, in the order in which they were handed out
-	gone     map[string]bool       // bodies with a delete on its way, or done
-	asked    []time.Time           // when each receive came that was answered
+	attempts map[string]*attempt    // by receipt handle
+	stories  map[string][]*attempt  // by body, in the order in which they were handed out
+	gone     map[string]bool        // bodies with a delete on its way, or done
+	asked    map[string][]time.Time // by agent: when each receive came that was answered
 }
 
 // attempt is one receive of a message, and what became of it.
@@ -34,27 +34,36 @@ type attempt struct {
 	count                   int // receives, by the server's own count
 	at                      time.Time
 	lease                   lease
-	givenBack               bool // its visibility timeout was changed to something else than the lease
-	deleted                 bool // and the server has said so
+	deleted                 time.Time // when the server had said so
 }
 
 // lease says when a message comes back if nothing else is said of it. Between a change and its answer, and for ever if
 // there is none, the old word may count or the new one.
-type lease struct{ first, last time.Time }
+type lease struct {
+	first, last time.Time
+	back        bool // the message was given back: its timeout was set to something else than the lease
+}
 
-// either is the lease while it is unknown whether it has become next.
-func (l lease) either(next time.Time) lease {
-	if next.Before(l.first) {
-		l.first = next
+// or is the lease while it is unknown whether it has become next.
+func (l lease) or(next lease) lease {
+	if l.first.Before(next.first) {
+		next.first = l.first
 	}
-	if next.After(l.last) {
-		l.last = next
+	if l.last.After(next.last) {
+		next.last = l.last
 	}
-	return l
+	next.back = next.back || l.back
+	return next
+}
+
+// changed is the lease after a change of visibility.
+func changed(came time.Time, e entry) lease {
+	until := came.Add(seconds(e.VisibilityTimeout))
+	return lease{until, until, seconds(e.VisibilityTimeout) != workLease}
 }
 
 func newWitness() *witness {
-	return &witness{attempts: make(map[string]*attempt), stories: make(map[string][]*attempt), gone: make(map[string]bool)}
+	return &witness{attempts: make(map[string]*attempt), stories: make(map[string][]*attempt), gone: make(map[string]bool), asked: make(map[string][]time.Time)}
 }
 
 // stand returns the URL by which one agent reaches the server at target, until the test ends. Whoever hangs up is hung up
@@ -151,8 +160,7 @@ func (w *witness) note(action string, q question, came time.Time) []lease {
 		before[i] = of.lease
 		switch action {
 		case "ChangeMessageVisibilityBatch":
-			of.lease = of.lease.either(came.Add(seconds(e.VisibilityTimeout)))
-			of.givenBack = of.givenBack || seconds(e.VisibilityTimeout) != workLease
+			of.lease = of.lease.or(changed(came, e))
 		case "DeleteMessageBatch":
 			w.gone[of.body] = true
 		}
@@ -165,7 +173,7 @@ func (s *stand) conclude(action string, q question, a answer, came time.Time, be
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if action == "ReceiveMessage" {
-		s.asked = append(s.asked, came)
+		s.asked[s.agent] = append(s.asked[s.agent], came)
 		s.received(q, a)
 		return
 	}
@@ -179,10 +187,9 @@ func (s *stand) conclude(action string, q question, a answer, came time.Time, be
 		case refused:
 			of.lease = before[i]
 		case action == "DeleteMessageBatch":
-			of.deleted = true
+			of.deleted = time.Now()
 		case action == "ChangeMessageVisibilityBatch":
-			until := came.Add(seconds(e.VisibilityTimeout))
-			of.lease = lease{until, until}
+			of.lease = changed(came, e)
 		}
 	}
 }
@@ -193,7 +200,7 @@ func (s *stand) received(q question, a answer) {
 	until := now.Add(seconds(q.VisibilityTimeout))
 	for _, m := range a.Messages {
 		count, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
-		of := &attempt{agent: s.agent, id: m.MessageID, handle: m.ReceiptHandle, body: m.Body, count: count, at: now, lease: lease{until, until}}
+		of := &attempt{agent: s.agent, id: m.MessageID, handle: m.ReceiptHandle, body: m.Body, count: count, at: now, lease: lease{first: until, last: until}}
 		s.attempts[of.handle] = of
 		s.stories[of.body] = append(s.stories[of.body], of)
 		delete(s.gone, of.body)
@@ -207,17 +214,17 @@ func (w *witness) deleted() int {
 	return len(w.gone)
 }
 
-// firstAsked is when the first receive after a moment came that was answered, or that moment if none did.
-func (w *witness) firstAsked(after time.Time) time.Time {
+// allAsked is when each of the agents had asked for messages after a moment.
+func (w *witness) allAsked(after time.Time, agents ...string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first := after
-	for _, at := range w.asked {
-		if at.After(after) && (first.Equal(after) || at.Before(first)) {
-			first = at
+	all := after
+	for _, agent := range agents {
+		if i := slices.IndexFunc(w.asked[agent], after.Before); i >= 0 && w.asked[agent][i].After(all) {
+			all = w.asked[agent][i]
 		}
 	}
-	return first
+	return all
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
