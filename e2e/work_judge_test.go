@@ -73,7 +73,7 @@ type verdict struct {
 	slow     map[string]int  // by message id: time limits that no fate accounts for yet
 	back     time.Time       // when both agents had asked the restarted server
 	reasons  map[string]int  // why messages were handed out again
-	deferred int             // were due while the server was away
+	deferred int             // waited for the restarted server
 	late     []time.Duration // after the end of the lease, of each time that a message was handed out again
 	early    []time.Duration // before it
 	after    []time.Duration // after the interruption
@@ -81,7 +81,8 @@ type verdict struct {
 
 // judge holds what the server handed out, and what the handlers did, against what was to happen to each message.
 func (w *workshop) judge() {
-	v := &verdict{workshop: w, runs: w.ledger(), slow: w.overtime(), back: w.seen.allAsked(w.up, "first", "third"), reasons: make(map[string]int)}
+	v := &verdict{workshop: w, runs: w.ledger(), slow: w.overtime(), reasons: make(map[string]int)}
+	v.back = w.seen.allAsked(w.up, "first", "third")
 	done := make(map[int]bool)
 	for handle, r := range v.runs {
 		done[r.n] = done[r.n] || !r.done.IsZero()
@@ -94,7 +95,7 @@ func (w *workshop) judge() {
 	}
 	w.t.Logf("%d messages, %d of them lost; handed out again %d times, %d times without a reason; the reasons: %v",
 		len(w.fates), len(w.fates)-len(done), len(v.late), v.reasons[""], v.reasons)
-	w.t.Logf("handed out again after the lease's end: %s; %d of them were due while the server was away, and count from when both agents had asked it again, %v after it was ready",
+	w.t.Logf("handed out again after the lease's end: %s; of %d the server's absence is not counted, until both agents had asked it again, %v after it was ready",
 		spread(v.late), v.deferred, v.back.Sub(w.up).Round(time.Millisecond))
 	w.t.Logf("handed out again after the interruption: %s", spread(v.after))
 	equal(w.t, "times that a message was handed out again without a reason", v.reasons[""], 0)
@@ -188,17 +189,32 @@ func (v *verdict) again(fate *string, last, next *attempt) {
 		return
 	}
 	due := last.lease.last
-	if why.word == "forgotten" || due.After(v.down) && due.Before(v.back) {
-		v.deferred++
-		due = v.back
+	if why.word == "forgotten" {
+		due = v.down
 	} else {
 		v.early = append(v.early, last.lease.first.Sub(next.at))
 	}
-	v.late = append(v.late, next.at.Sub(due))
+	late := next.at.Sub(due)
+	if away := shared(due, next.at, v.down, v.back); away > 0 {
+		v.deferred++
+		late -= away
+	}
+	v.late = append(v.late, late)
 	v.after = append(v.after, next.at.Sub(why.at))
-	if late := next.at.Sub(due); late > workSlack {
+	if late > workSlack {
 		v.t.Logf("message %s came %v late, for the reason %q: %+v and then %+v", last.id, late, why.word, *last, *next)
 	}
+}
+
+// shared is how much the time from one moment to another has in common with that from a third to a fourth.
+func shared(from, to, from2, to2 time.Time) time.Duration {
+	if from2.After(from) {
+		from = from2
+	}
+	if to2.Before(to) {
+		to = to2
+	}
+	return max(0, to.Sub(from))
 }
 
 func atMost(t *testing.T, what string, got, most time.Duration) {

@@ -102,7 +102,7 @@ func (a *agent) end(t *testing.T, s syscall.Signal) error {
 	}
 }
 
-// send sends all messages, never more than some ahead of the handlers, over any restart of the server. Each send is
+// send sends all messages, never more than some ahead of the agents, over any restart of the server. Each send is
 // repeated until it is acknowledged, with a client that does not repeat by itself; a doubled one would show as such.
 func (w *workshop) send(ctx context.Context, client *sqs.Client, tick func(n int)) {
 	for n := range w.fates {

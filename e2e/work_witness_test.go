@@ -63,7 +63,10 @@ func changed(came time.Time, e entry) lease {
 }
 
 func newWitness() *witness {
-	return &witness{attempts: make(map[string]*attempt), stories: make(map[string][]*attempt), gone: make(map[string]bool), asked: make(map[string][]time.Time)}
+	return &witness{
+		attempts: make(map[string]*attempt), stories: make(map[string][]*attempt),
+		gone: make(map[string]bool), asked: make(map[string][]time.Time),
+	}
 }
 
 // stand returns the URL by which one agent reaches the server at target, until the test ends. Whoever hangs up is hung up
@@ -200,7 +203,10 @@ func (s *stand) received(q question, a answer) {
 	until := now.Add(seconds(q.VisibilityTimeout))
 	for _, m := range a.Messages {
 		count, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
-		of := &attempt{agent: s.agent, id: m.MessageID, handle: m.ReceiptHandle, body: m.Body, count: count, at: now, lease: lease{first: until, last: until}}
+		of := &attempt{
+			agent: s.agent, id: m.MessageID, handle: m.ReceiptHandle, body: m.Body,
+			count: count, at: now, lease: lease{first: until, last: until},
+		}
 		s.attempts[of.handle] = of
 		s.stories[of.body] = append(s.stories[of.body], of)
 		delete(s.gone, of.body)
