@@ -12,9 +12,9 @@ func TestDeepIdlePolls(t *testing.T) {
 	p, n := start(t), fully(10_000, 100)
 	idle := time.Duration(fully(10_000, 10)) * time.Millisecond
 	used := func() time.Duration {
-		from := p.number("process_cpu_seconds_total")
+		from := p.processor()
 		time.Sleep(idle)
-		return time.Duration((p.number("process_cpu_seconds_total") - from) * float64(time.Second))
+		return p.processor() - from
 	}
 	createQueue(t, p.client(), "idle")
 	alone, rss := used(), p.number("process_resident_memory_bytes")/(1<<20)
@@ -33,7 +33,7 @@ func TestDeepIdlePolls(t *testing.T) {
 	beside := used()
 	t.Logf("%d idle long polls, all waiting after %.1f s: server memory %.0f MiB, at most %.0f (target 300 or less), %.0f without them",
 		n, opened.Seconds(), p.number("process_resident_memory_bytes")/(1<<20), p.memory(), rss)
-	t.Logf("processor time in %v: %v with them (target 0), %v without; of both, one look at the metrics is part", idle, beside, alone)
+	t.Logf("processor time in %v: %v with them (target 0), %v without any", idle, beside, alone)
 	if lasted := opened + idle; lasted > 19*time.Second {
 		t.Logf("the first polls ended within that, after 20 s of theirs, and were asked anew: do not read it as idle")
 	}
