@@ -31,14 +31,15 @@ func TestDeepGatewayFlood(t *testing.T) {
 	n := fully(1_000_000, 2000)
 	alone := visit(t, base, "alone")
 	f := flooding{client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, base: base, most: int64(n)}
+	began := time.Now()
 	f.start(16)
 	beside := visit(t, base, "beside a flood")
 	tried := min(f.tried.Load(), f.most)
 	f.all.Wait()
 	passed, refused := f.passed.Load(), f.refused.Load()
 	t.Logf("  of the flood's %d requests %d had been tried when the quiet client was done; %d passed, %d were refused", n, tried, passed, refused)
-	if passed == 0 || refused == 0 || passed+refused != f.most {
-		t.Errorf("of %d requests of the flood %d passed and %d were refused for their rate, want some of both, and no others", n, passed, refused)
+	if may := guardedRate + int64(guardedRate*time.Since(began).Seconds()) + 1; passed == 0 || passed > may || passed+refused != f.most {
+		t.Errorf("of %d requests of the flood %d passed and %d were refused for their rate, want all in one of these, and at most %d passed", n, passed, refused, may)
 	}
 	alone = alone.and(visit(t, base, "alone"))
 	t.Logf("a quiet client of a gateway beside a flood of %d: p95 %.2f times that without (target 2 or less), p50 %.2f times",
