@@ -188,8 +188,9 @@ func (p *process) share(t *testing.T, url, how string) wait {
 	equal(t, "messages of the quiet tenant received, "+how, len(s.waits), len(s.due))
 	waits := slices.Collect(maps.Values(s.waits))
 	w := wait{[]float64{quantile(waits, 0.5)}, []float64{quantile(waits, 0.95)}}
-	t.Logf("  %s: waits p50 %.2f ms, p95 %.2f ms, p99 %.2f ms, most %.2f ms; %d consumers worked on %.0f messages a second",
-		how, w.p50(), w.p95(), quantile(waits, 0.99), slices.Max(waits), sharers, float64(s.others+len(waits))/lasted.Seconds())
+	rate := float64(s.others+len(waits)) / lasted.Seconds()
+	t.Logf("  %s: waits p50 %.2f ms, p95 %.2f ms, p99 %.2f ms, most %.2f ms; %d consumers took %.0f messages a second, one every %.1f ms",
+		how, w.p50(), w.p95(), quantile(waits, 0.99), slices.Max(waits), sharers, rate, 1000/rate)
 	return w
 }
 
