@@ -49,7 +49,7 @@ func (w wait) p95() float64 { return median(w.most) }
 func (p *process) quiet(t *testing.T, how string) wait {
 	t.Helper()
 	n := fully(1500, 30)
-	m := p.bench("latency", "--queue", "quiet", "--rate", "100", "--producers", "4", "--consumers", "4", "--messages", fmt.Sprint(n), "--verify")
+	m := p.bench("latency", "--queue", "quiet", "--rate", "100", "--messages", fmt.Sprint(n), "--verify")
 	if m.Acknowledged != int64(n) || m.Delivered != int64(n) {
 		t.Errorf("%s: the quiet tenant had %d messages acknowledged and %d delivered, want %d", how, m.Acknowledged, m.Delivered, n)
 	}
