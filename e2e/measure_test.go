@@ -51,7 +51,8 @@ func (p *process) tryBench(args ...string) (m measured, err error) {
 	return m, nil
 }
 
-// through measures the throughput of a pipeline, batches of ten, in messages a second: of its slower end.
+// through measures the throughput of a pipeline, batches of ten, in messages a second: of its slower end. What comes
+// through in the short form says nothing.
 func (p *process) through(t *testing.T, queue string, args ...string) float64 {
 	t.Helper()
 	args = append([]string{"pipeline", "--queue", queue, "--batch", "10", "--duration", fmt.Sprint(time.Duration(fully(10_000, 100)) * time.Millisecond)}, args...)
@@ -69,7 +70,7 @@ func (p *process) through(t *testing.T, queue string, args ...string) float64 {
 			each += fmt.Sprintf(", %s %.0f/s, %.1f in each request", s.Step, s.MessagesPerSecond, s.MessagesPerSecond/s.RequestsPerSecond)
 		}
 	}
-	if sent == 0 || received == 0 {
+	if *deep && (sent == 0 || received == 0) { // a busy machine may get nothing through in the short form's moment
 		t.Errorf("the pipeline through %s sent %.0f and received %.0f messages a second, want some", queue, sent, received)
 	}
 	t.Logf("  %s%s; CPU a message: server %.1f µs, generator %.1f µs", queue, each, m.Server.MicrosPerMessage, m.GeneratorMicrosPerMessage)
