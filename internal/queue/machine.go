@@ -37,6 +37,7 @@ type queue struct {
 	inFlight int
 	delayed  int
 	inMemory int // visible ones among entries
+	passed   int // messages that came into memory past the backlog since more of it was asked for
 
 	next     Seq // of the next message
 	cursor   Seq

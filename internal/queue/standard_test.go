@@ -36,6 +36,26 @@ func TestAQuietTenantsBurstDoesNotWaitBehindABacklog(t *testing.T) {
 	}
 }
 
+// TestABacklogIsReachedWhileManyTenantsSend has as much come as goes. What is in memory is enough to serve everybody, and
+// still the backlog must have its turn.
+func TestABacklogIsReachedWhileManyTenantsSend(t *testing.T) {
+	const tenants, backlog = 200, windowStandard + 2000
+	s := &story{world: newWorld(t, Options{NoCoolDown: true}), handles: make(map[string]Receipt)}
+	s.began = s.now
+	s.play("create fair VisibilityTimeout=43200")
+	waiting := backlog
+	for i := 0; i < backlog; i += 10 {
+		sendMany(s, fmt.Sprint("old", i, "-"), 10, fmt.Sprint("t", i/10%tenants))
+	}
+	for i := 0; i < 2*backlog && waiting > 0; i += 10 {
+		sendMany(s, fmt.Sprint("new", i, "-"), 10, fmt.Sprint("t", i/10%tenants))
+		waiting -= strings.Count(s.play("receive fair max=10"), "old")
+	}
+	if waiting > 0 {
+		t.Errorf("%d of a backlog of %d wait when %d messages were received", waiting, backlog, 2*backlog)
+	}
+}
+
 // sendMany sends n messages of a group to the queue fair, ten at a time.
 func sendMany(s *story, prefix string, n int, group string) {
 	for from := 0; from < n; from += 10 {
