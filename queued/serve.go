@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/forebay-mq/forebay/internal/gather"
 )
 
 // errDraining ends the requests that are still at work when the grace is over.
@@ -39,8 +41,12 @@ func Serve(ctx context.Context, client Client, queue string, h http.Handler, opt
 		return err
 	}
 	s.slots = make(chan struct{}, s.Concurrency)
-	s.broom = newBroom(s)
-	defer s.broom.close()
+	s.sender = gather.NewSender(client, s.MessageBytes)
+	s.eraser = gather.NewEraser(client, func(_ string, requests int, err error) {
+		s.Logger.Warn("answered requests could not be deleted and will come again", "requests", requests, "err", err)
+	})
+	defer s.eraser.Wait()
+	defer s.sender.Wait()
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var pollers sync.WaitGroup
@@ -64,7 +70,8 @@ type server struct {
 	seen    *memory
 	slots   chan struct{} // one entry for each request that is at work, or may be received
 	working sync.WaitGroup
-	broom   *broom
+	sender  *gather.Sender // of replies
+	eraser  *gather.Eraser // of answered requests, whose slots are free before
 }
 
 // findQueue returns the queue's URL. It waits for a server that does not answer.
