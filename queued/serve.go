@@ -151,12 +151,14 @@ func (s *server) release(n int) {
 	}
 }
 
-// heartbeat keeps a message hidden until the returned function is called, which waits for its end.
+// heartbeat keeps a message hidden until the returned function is called, which waits for its end. Most messages are done
+// with before the first beat.
 func (s *server) heartbeat(ctx context.Context, m types.Message) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for pause(ctx, s.Visibility/3) {
+	ended := make(chan struct{})
+	first := time.AfterFunc(s.Visibility/3, func() {
+		defer close(ended)
+		for again := ctx.Err() == nil; again; again = pause(ctx, s.Visibility/3) {
 			if err := s.hide(ctx, m, s.Visibility); err != nil && ctx.Err() == nil {
 				s.Logger.Warn("a request could not be kept from other servers", "message", aws.ToString(m.MessageId), "err", err)
 			}
@@ -164,7 +166,9 @@ func (s *server) heartbeat(ctx context.Context, m types.Message) (stop func()) {
 	})
 	return func() {
 		cancel()
-		wg.Wait()
+		if !first.Stop() {
+			<-ended
+		}
 	}
 }
 
