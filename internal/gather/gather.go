@@ -1,5 +1,6 @@
-// Package gather makes a call to a queue carry one message when there is little to do and many when there is much. What
-// comes while earlier calls to the same queue are under way goes together with the next one; nothing waits for company.
+// Package gather makes a call to a queue carry one message when there is little to do and many when there is much. What is
+// sent while another call to the same queue is under way goes together with what else comes until that has ended, or
+// until a batch is full, or a moment has passed; what is deleted always waits a moment for company.
 package gather
 
 import (
@@ -17,7 +18,8 @@ type gatherer[T any] struct {
 	workers func(queue string) int        // calls to a queue at one time
 	size    func(T) int                   // what one costs of bytes
 	bytes   int                           // in a batch at most; a single thing may have more
-	linger  time.Duration                 // until a batch that is not full goes, for what nobody waits for
+	linger  time.Duration                 // until a batch that is not full goes
+	eager   bool                          // what finds no call under way does not linger
 	room    int                           // for things that wait; zero: whoever adds bounds them
 	flush   func(queue string, batch []T) // makes the call; the batch is its own
 
@@ -52,7 +54,7 @@ func (g *gatherer[T]) add(queue string, one T) {
 	}
 	l.waiting = append(l.waiting, one)
 	switch {
-	case g.ready(l):
+	case g.ready(l) || g.eager && l.active == 0:
 		g.start(queue, l)
 	case l.timer == nil:
 		l.timer = time.AfterFunc(g.linger, func() { g.over(queue, l) })
@@ -68,8 +70,8 @@ func (g *gatherer[T]) lane(queue string) *lane[T] {
 	return l
 }
 
-// ready reports whether what waits may go.
-func (g *gatherer[T]) ready(l *lane[T]) bool { return g.linger == 0 || l.due || len(l.waiting) >= Most }
+// ready reports whether what waits goes although other calls are under way.
+func (g *gatherer[T]) ready(l *lane[T]) bool { return l.due || len(l.waiting) >= Most }
 
 // over ends the lingering of a lane.
 func (g *gatherer[T]) over(queue string, l *lane[T]) {
@@ -106,7 +108,7 @@ func (g *gatherer[T]) work(queue string, l *lane[T]) {
 func (g *gatherer[T]) next(queue string, l *lane[T]) []T {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(l.waiting) == 0 || !g.ready(l) {
+	if len(l.waiting) == 0 || !g.eager && !g.ready(l) {
 		l.active--
 		if l.active == 0 && len(l.waiting) == 0 {
 			delete(g.lanes, queue)

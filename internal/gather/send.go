@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -20,9 +21,13 @@ type SendClient interface {
 	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
 }
 
-// sendCalls is how many calls to one queue are under way at one time. With more of them fewer messages share a call, with
-// one a message waits for all of the call before it.
-const sendCalls = 2
+const (
+	// sendCalls is how many calls to one queue are under way at one time, at most.
+	sendCalls = 8
+	// sendLinger is how long a message waits for the call under way to end. A server nearby has answered by then; one far
+	// away is sent further calls meanwhile.
+	sendLinger = 5 * time.Millisecond
+)
 
 // errUnsaid is for a message that the answer to a batch does not mention.
 var errUnsaid = errors.New("the server did not say whether it has the message")
@@ -37,7 +42,7 @@ type Sender struct {
 // one has more alone.
 func NewSender(client SendClient, bytes int) *Sender {
 	s := &Sender{client: client}
-	s.gather = (&gatherer[*letter]{bytes: bytes, size: weight, flush: s.flush, workers: func(queue string) int {
+	s.gather = (&gatherer[*letter]{eager: true, linger: sendLinger, bytes: bytes, size: weight, flush: s.flush, workers: func(queue string) int {
 		if strings.HasSuffix(queue, ".fifo") {
 			return 1 // its order is that of the calls
 		}
