@@ -100,7 +100,7 @@ soak: ## mixed load for DURATION with FAULTS (all, none, or some by name) on the
 	  -soak.seed=$(SEED) -soak.report=$(if $(REPORT),$(abspath $(REPORT)))
 
 .PHONY: deep
-deep: ## deep and wide: a million groups, a group of a million, 120,000 in flight, 20 million purged, 10,000 queues, 14 days
+deep: ## deep and wide: 20 million waiting, a million groups, a flood, 10,000 queues, 10,000 long polls, 14 days
 	$(GO) test -count=1 -timeout 0 -v -run '^TestDeep' ./e2e -deep
 	$(GO) test -count=1 -timeout 0 -v -run '^TestRetention' ./internal/testkit/conformance -deep
 

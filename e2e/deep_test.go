@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"crypto/md5"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-var deep = flag.Bool("deep", false, "run the deep and wide tests with their full numbers; takes half an hour, and prints figures")
+var deep = flag.Bool("deep", false, "run the deep and wide tests with their full numbers; takes an hour, and prints figures")
 
 // fully is the number of a deep test: all of it with -deep, else enough to know that the test works.
 func fully(all, some int) int {
@@ -40,6 +39,12 @@ func (tr *tour) counted(t *testing.T, url string, visible, inFlight int) {
 	t.Helper()
 	equal(t, "visible", tr.attribute(t, url, "ApproximateNumberOfMessages"), fmt.Sprint(visible))
 	equal(t, "in flight", tr.attribute(t, url, "ApproximateNumberOfMessagesNotVisible"), fmt.Sprint(inFlight))
+}
+
+// visible is how many messages can be received.
+func (tr *tour) visible(t *testing.T, url string) int {
+	t.Helper()
+	return must(strconv.Atoi(tr.attribute(t, url, "ApproximateNumberOfMessages")))(t)
 }
 
 func TestDeepManyGroups(t *testing.T) {
@@ -161,36 +166,10 @@ func TestDeepLargeMessages(t *testing.T) {
 	p.figure(t, "receives and deletes of 1 MiB, after kill -9", n, began)
 }
 
-func TestDeepPurge(t *testing.T) {
-	p, n := start(t), fully(20_000_000, 5000)
-	began := time.Now()
-	p.forebay("bench", "fill", "--queue", "pile", "--messages", fmt.Sprint(n), "--size", "200")
-	p.figure(t, "filled with 200 B", n, began)
-	tr := &tour{client: p.client()}
-	url := must(tr.client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("pile")}))(t).QueueUrl
-	tr.counted(t, *url, n, 0)
-	began = time.Now()
-	must(tr.client.PurgeQueue(t.Context(), &sqs.PurgeQueueInput{QueueUrl: url}))(t)
-	p.figure(t, "purged", n, began)
-	tr.counted(t, *url, 0, 0)
-	tr.send(t, *url, "after")
-	p.kill()
-	p.start()
-	tr.counted(t, *url, 1, 0)
-	equal(t, "body", *tr.receiveOne(t, *url).Body, "after")
-}
-
 func TestDeepManyQueues(t *testing.T) {
 	p, n := start(t), fully(10_000, 60)
 	began := time.Now()
-	text := p.forebay("bench", "--queue", "wide", "--queues", fmt.Sprint(n), "--messages", fmt.Sprint(10*n), "--batch", "10", "--verify", "-o", "json")
-	var result struct {
-		Acknowledged, Delivered, Lost, Twice int64
-		Verified                             bool
-	}
-	if err := json.Unmarshal([]byte(text), &result); err != nil {
-		t.Fatal(err)
-	}
+	result := p.bench("--queue", "wide", "--queues", fmt.Sprint(n), "--messages", fmt.Sprint(10*n), "--batch", "10", "--verify")
 	p.figure(t, "messages through so many queues: "+fmt.Sprint(n), 10*n, began)
 	if result.Acknowledged != int64(10*n) || result.Delivered != result.Acknowledged || result.Lost+result.Twice > 0 || !result.Verified {
 		t.Errorf("bench verified %+v, want %d acknowledged and delivered", result, 10*n)
@@ -206,4 +185,17 @@ func TestDeepManyQueues(t *testing.T) {
 		seen += len(must(pages.NextPage(context.Background()))(t).QueueUrls)
 	}
 	equal(t, "queues after a restart", seen, n)
+	p.spread(t, n)
+}
+
+// spread compares traffic on all of n queues with traffic on one, round by round.
+func (p *process) spread(t *testing.T, n int) {
+	t.Helper()
+	var wide, one []float64
+	for range fully(5, 1) {
+		wide = append(wide, p.through(t, "wide", "--queues", fmt.Sprint(n)))
+		one = append(one, p.through(t, "one"))
+	}
+	t.Logf("%d queues, traffic on all: %.2f of the throughput of one queue (target 0.80 or more); %.0f and %.0f messages/s, medians of %d rounds each",
+		n, median(wide)/median(one), median(wide), median(one), len(one))
 }

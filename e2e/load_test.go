@@ -20,6 +20,7 @@ type load struct {
 	client   *sqs.Client
 	url      string
 	group    func(number int64) string // on a FIFO queue
+	tenant   string                    // on a standard queue: the group of all messages
 	next     atomic.Int64              // number of the next message to send
 	received []atomic.Int32            // by number: how often
 	deleted  atomic.Int64
@@ -124,6 +125,9 @@ func (l *load) entry(n int64) types.SendMessageBatchRequestEntry {
 	e := types.SendMessageBatchRequestEntry{Id: &text, MessageBody: &text}
 	if l.group != nil {
 		e.MessageGroupId, e.MessageDeduplicationId = aws.String(l.group(n)), &text
+	}
+	if l.tenant != "" {
+		e.MessageGroupId = &l.tenant
 	}
 	return e
 }

@@ -205,7 +205,9 @@ func (p *process) clientAt(endpoint string) *sqs.Client {
 		Region:       env["AWS_REGION"],
 		Credentials:  key,
 		Retryer:      aws.NopRetryer{},
-		HTTPClient:   awshttp.NewBuildableClient().WithTimeout(patience),
+		HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).WithTransportOptions(func(tr *http.Transport) {
+			tr.MaxIdleConnsPerHost = 100 // as many as any test uses at once, or it would measure handshakes
+		}),
 	})
 }
 

@@ -60,6 +60,11 @@ func TestSoak(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64N(1 << 32)
 	}
+	if *soakReport != "" { // now, and not when the run is over
+		if err := os.MkdirAll(*soakReport, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := &soak{t: t, folder: t.TempDir(), report: soakSummary{Seed: seed, Faults: map[string]int{}}}
 	s.p = &process{t: t, folder: t.TempDir(), address: freeAddress(t), binary: binary}
 	s.faults = newFaults(s, chosen)

@@ -13,11 +13,13 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Client is the part of the SQS API that this package calls. *sqs.Client has it. Those below the empty line are
-// made by [Transport] alone.
+// Client is the part of the SQS API that this package calls. *sqs.Client has it. Messages that are sent to one queue at the
+// same time go together, by SendMessageBatch; one alone goes by SendMessage. Those below the empty line are made by
+// [Transport] alone.
 type Client interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)

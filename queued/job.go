@@ -72,7 +72,7 @@ func (s *server) serveMessage(ctx context.Context, m types.Message) {
 	done, after := j.run(ctx)
 	stop()
 	if done {
-		s.broom.answered <- m
+		s.eraser.Delete(s.queue, aws.ToString(m.ReceiptHandle))
 		return
 	}
 	s.giveBack(ctx, m, after)

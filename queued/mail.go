@@ -120,8 +120,7 @@ func (m *mail) post(ctx context.Context, in *sqs.SendMessageInput) error {
 		return err
 	}
 	in.QueueUrl = &url
-	_, err = m.client.SendMessage(ctx, in)
-	return err
+	return m.sender.Send(ctx, in)
 }
 
 // write makes the SQS message.

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/forebay-mq/forebay/internal/gather"
 )
 
 // ReplyQueuePrefix begins the names of queues for replies; a random text follows. A queue made by [Transport] has the tag
@@ -61,6 +63,7 @@ func (t *Transport) open(ctx context.Context) (*mailbox, error) {
 	}
 	if t.book == nil {
 		t.book = &addressBook{client: t.Client}
+		t.sender = gather.NewSender(t.Client, orElse(t.MessageBytes, 256<<10))
 	}
 	b := &mailbox{
 		Transport: t, name: ReplyQueuePrefix + rand.Text(), waiting: make(map[string]*exchange), wake: make(chan struct{}, 1),

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -57,7 +57,7 @@ type object struct {
 
 // parse takes the text apart and checks its version.
 func parse(text string) *object {
-	o := &object{members: make(map[string]json.RawMessage)}
+	o := &object{members: make(map[string]json.RawMessage, 16)}
 	switch {
 	case len(text) > MessageBytesMax:
 		o.err = wrong("", "%d bytes, at most %d", len(text), MessageBytesMax)
@@ -70,7 +70,33 @@ func parse(text string) *object {
 	return o
 }
 
+// split takes the members of the object apart.
 func (o *object) split(text string) error {
+	raw := []byte(text)
+	if !json.Valid(raw) {
+		return explain(text)
+	}
+	s := scanner{text: raw}
+	if !s.skip('{') {
+		return wrong("", "not a JSON object")
+	}
+	for !s.skip('}') {
+		s.skip(',')
+		var name string
+		if err := decode(s.value(), &name); err != nil {
+			return wrong("", "%v", err)
+		}
+		s.skip(':')
+		if _, twice := o.members[name]; twice {
+			return wrong(clip(name), "comes twice")
+		}
+		o.members[name] = s.value()
+	}
+	return nil
+}
+
+// explain says what is wrong with a text that is not one valid JSON value.
+func explain(text string) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return wrong("", "not a JSON object")
@@ -80,23 +106,16 @@ func (o *object) split(text string) error {
 		if err != nil {
 			return wrong("", "%v", err)
 		}
-		name := t.(string) // the decoder lets nothing else be a name
-		if _, twice := o.members[name]; twice {
-			return wrong(clip(name), "comes twice")
-		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
+			name, _ := t.(string)
 			return wrong(clip(name), "%v", err)
 		}
-		o.members[name] = value
 	}
 	if _, err := d.Token(); err != nil {
 		return wrong("", "the object has no end")
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return wrong("", "something follows the object")
-	}
-	return nil
+	return wrong("", "something follows the object")
 }
 
 // version refuses what was made for readers that know more than this one.
@@ -127,7 +146,7 @@ func (o *object) read(name string, to any) {
 	if !ok || o.err != nil {
 		return
 	}
-	if err := json.Unmarshal(raw, to); err != nil {
+	if err := decode(raw, to); err != nil {
 		o.err = wrong(name, "is no %s", kindOf(to))
 	}
 }
@@ -173,29 +192,41 @@ func (o *object) body() []byte {
 }
 
 // writer writes a JSON object. Members come in the order of the calls; what is zero is left out.
-type writer struct{ b bytes.Buffer }
+type writer struct{ b []byte }
 
 func newWriter() *writer {
-	w := &writer{}
-	w.b.WriteString(`{"forebay":"` + Format + `"`)
-	return w
+	return &writer{b: append(make([]byte, 0, 1024), `{"forebay":"`+Format+`"`...)}
 }
 
-// member writes a value whatever it is.
-func (w *writer) member(name string, value any) {
-	w.b.WriteString(`,"` + name + `":`)
-	w.b.Write(encodeJSON(value))
+// name begins a member.
+func (w *writer) name(name string) {
+	w.b = append(w.b, `,"`...)
+	w.b = append(w.b, name...)
+	w.b = append(w.b, `":`...)
+}
+
+// needed writes a text whatever it is.
+func (w *writer) needed(name, value string) {
+	w.name(name)
+	w.b = appendText(w.b, value)
 }
 
 func (w *writer) text(name, value string) {
 	if value != "" {
-		w.member(name, value)
+		w.needed(name, value)
 	}
+}
+
+// number writes a number whatever it is.
+func (w *writer) number(name string, value int) {
+	w.name(name)
+	w.b = strconv.AppendInt(w.b, int64(value), 10)
 }
 
 func (w *writer) flag(name string, value bool) {
 	if value {
-		w.member(name, value)
+		w.name(name)
+		w.b = append(w.b, "true"...)
 	}
 }
 
@@ -204,31 +235,35 @@ func (w *writer) body(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	if text := encodeJSON(string(b)); utf8.Valid(b) && len(text) <= base64.StdEncoding.EncodedLen(len(b))+2 {
-		w.b.WriteString(`,"body":`)
-		w.b.Write(text)
+	start := len(w.b)
+	w.needed("body", string(b))
+	encoded := base64.StdEncoding.EncodedLen(len(b))
+	if text := len(w.b) - start - len(`,"body":`); utf8.Valid(b) && text <= encoded+2 {
 		return
 	}
-	w.member("body64", base64.StdEncoding.EncodeToString(b))
+	w.b = w.b[:start]
+	w.name("body64")
+	w.b = append(w.b, '"')
+	w.b = base64.StdEncoding.AppendEncode(w.b, b)
+	w.b = append(w.b, '"')
 }
 
 // end closes the object and returns it.
 func (w *writer) end() (string, error) {
-	w.b.WriteByte('}')
-	if n := w.b.Len(); n > MessageBytesMax {
+	w.b = append(w.b, '}')
+	if n := len(w.b); n > MessageBytesMax {
 		return "", wrong("", "%d bytes, at most %d", n, MessageBytesMax)
 	}
-	return w.b.String(), nil
+	return string(w.b), nil
 }
 
-// encodeJSON encodes strings, booleans, numbers and lists of them, none of which can fail. The two code points that
-// JSON lets stand and SQS does not are escaped.
-func encodeJSON(value any) []byte {
+// encodeJSON encodes any string. The two code points that JSON lets stand and SQS does not are escaped.
+func encodeJSON(value string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(value); err != nil {
-		panic(err)
+		panic(err) // strings can always be written
 	}
 	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	out = bytes.ReplaceAll(out, []byte("\uFFFE"), []byte(`\ufffe`))

@@ -13,7 +13,7 @@ import (
 
 // Options say how a queued server works. Their zero value works.
 type Options struct {
-	// Concurrency is how many requests are handled at once. 0: 16. At most 10,000.
+	// Concurrency is how many requests are handled at once. 0: 64. At most 10,000.
 	Concurrency int
 	// Pollers is how many calls wait for requests at once. 0: 2. At most 100.
 	Pollers int
@@ -117,7 +117,7 @@ func below(p, prefix string) bool {
 
 // fill sets what is zero and says what cannot work.
 func (o *Options) fill() error {
-	o.Concurrency = orElse(o.Concurrency, 16)
+	o.Concurrency = orElse(o.Concurrency, 64)
 	o.Pollers = orElse(o.Pollers, 2)
 	o.Visibility = orElse(o.Visibility, 30*time.Second)
 	o.Timeout = orElse(o.Timeout, 15*time.Minute)

@@ -59,12 +59,12 @@ func (r *Reply) Encode() (string, error) {
 		return "", err
 	}
 	w := newWriter()
-	w.member("re", r.Re)
+	w.needed("re", r.Re)
 	w.text("token", r.Token)
 	w.text("attempt", r.Attempt)
-	w.member("seq", r.Seq)
+	w.number("seq", r.Seq)
 	if r.Status != 0 {
-		w.member("status", r.Status)
+		w.number("status", r.Status)
 	}
 	w.header("headers", r.Header)
 	w.body(r.Body)
@@ -79,12 +79,14 @@ func (r *Reply) Encode() (string, error) {
 func DecodeReply(body string) (*Reply, error) {
 	o := parse(body)
 	r := &Reply{}
-	for name, to := range map[string]any{
-		"re": &r.Re, "token": &r.Token, "attempt": &r.Attempt, "seq": &r.Seq, "status": &r.Status,
-		"reason": &r.Reason, "last": &r.Last, "abort": &r.Abort,
-	} {
-		o.read(name, to)
-	}
+	o.read("re", &r.Re)
+	o.read("token", &r.Token)
+	o.read("attempt", &r.Attempt)
+	o.read("seq", &r.Seq)
+	o.read("status", &r.Status)
+	o.read("reason", &r.Reason)
+	o.read("last", &r.Last)
+	o.read("abort", &r.Abort)
 	r.Header = o.header("headers")
 	r.Trailer = o.header("trailers")
 	r.Body = o.body()

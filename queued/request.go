@@ -47,16 +47,16 @@ func (r *Request) Encode() (string, error) {
 		return "", err
 	}
 	w := newWriter()
-	w.member("id", r.ID)
-	w.member("method", r.Method)
-	w.member("url", r.URL)
+	w.needed("id", r.ID)
+	w.needed("method", r.Method)
+	w.needed("url", r.URL)
 	w.text("host", r.Host)
 	w.text("scheme", r.Scheme)
 	w.text("remote", r.Remote)
 	w.header("headers", r.Header)
 	w.body(r.Body)
 	if !r.Deadline.IsZero() {
-		w.member("deadline", r.Deadline.UTC().Format(time.RFC3339Nano))
+		w.text("deadline", r.Deadline.UTC().Format(time.RFC3339Nano))
 	}
 	w.text("reply_to", r.ReplyTo)
 	w.text("token", r.Token)
@@ -76,21 +76,24 @@ func DecodeRequest(body string) (*Request, error) {
 	}
 	r := &Request{}
 	var deadline string
-	for name, to := range map[string]any{"id": &r.ID, "reply_to": &r.ReplyTo, "token": &r.Token} {
-		o.read(name, to)
-	}
+	o.read("id", &r.ID)
+	o.read("reply_to", &r.ReplyTo)
+	o.read("token", &r.Token)
 	if o.err == nil {
 		o.err = r.checkAddress()
 	}
 	if o.err != nil {
 		return nil, o.err
 	}
-	for name, to := range map[string]any{
-		"method": &r.Method, "url": &r.URL, "host": &r.Host, "scheme": &r.Scheme, "remote": &r.Remote,
-		"once": &r.Once, "skip_if_gone": &r.SkipIfGone, "stream": &r.Stream, "deadline": &deadline,
-	} {
-		o.read(name, to)
-	}
+	o.read("method", &r.Method)
+	o.read("url", &r.URL)
+	o.read("host", &r.Host)
+	o.read("scheme", &r.Scheme)
+	o.read("remote", &r.Remote)
+	o.read("once", &r.Once)
+	o.read("skip_if_gone", &r.SkipIfGone)
+	o.read("stream", &r.Stream)
+	o.read("deadline", &deadline)
 	r.Header = o.header("headers")
 	r.Body = o.body()
 	if o.err == nil && deadline != "" {

@@ -127,14 +127,22 @@ func (o *object) header(name string) http.Header {
 
 // header writes a list of pairs, sorted by name; the values of one name keep their order.
 func (w *writer) header(name string, h http.Header) {
-	var pairs [][2]string
+	next := byte('[')
 	for _, field := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[field] {
-			pairs = append(pairs, [2]string{field, value})
+			if next == '[' {
+				w.name(name)
+			}
+			w.b = append(w.b, next, '[')
+			w.b = appendText(w.b, field)
+			w.b = append(w.b, ',')
+			w.b = appendText(w.b, value)
+			w.b = append(w.b, ']')
+			next = ','
 		}
 	}
-	if len(pairs) > 0 {
-		w.member(name, pairs)
+	if next == ',' {
+		w.b = append(w.b, ']')
 	}
 }
 
@@ -239,7 +247,7 @@ func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		if !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+		if !letter && c != '-' && strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
 			return false
 		}
 	}

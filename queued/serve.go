@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/forebay-mq/forebay/internal/gather"
 )
 
 // errDraining ends the requests that are still at work when the grace is over.
@@ -39,8 +41,12 @@ func Serve(ctx context.Context, client Client, queue string, h http.Handler, opt
 		return err
 	}
 	s.slots = make(chan struct{}, s.Concurrency)
-	s.broom = newBroom(s)
-	defer s.broom.close()
+	s.sender = gather.NewSender(client, s.MessageBytes)
+	s.eraser = gather.NewEraser(client, func(_ string, requests int, err error) {
+		s.Logger.Warn("answered requests could not be deleted and will come again", "requests", requests, "err", err)
+	})
+	defer s.eraser.Wait()
+	defer s.sender.Wait()
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var pollers sync.WaitGroup
@@ -64,7 +70,8 @@ type server struct {
 	seen    *memory
 	slots   chan struct{} // one entry for each request that is at work, or may be received
 	working sync.WaitGroup
-	broom   *broom
+	sender  *gather.Sender // of replies
+	eraser  *gather.Eraser // of answered requests, whose slots are free before
 }
 
 // findQueue returns the queue's URL. It waits for a server that does not answer.
@@ -118,6 +125,10 @@ func (s *server) poll(ctx, work context.Context) {
 	}
 }
 
+// gatherFor is how long a poller waits for more slots than one to be free. When all hands are busy, requests that take
+// little time come by the handful then, and not one with each call.
+const gatherFor = 2 * time.Millisecond
+
 // reserve waits for a free slot and takes up to ten. It returns 0 when ctx has ended.
 func (s *server) reserve(ctx context.Context) int {
 	if ctx.Err() != nil {
@@ -128,14 +139,30 @@ func (s *server) reserve(ctx context.Context) int {
 	case <-ctx.Done():
 		return 0
 	}
-	for n := 1; n < 10; n++ {
+	var over <-chan time.Time
+	for n := 1; ; n++ {
+		if n == 10 {
+			return n
+		}
 		select {
 		case s.slots <- struct{}{}:
+			continue
 		default:
+		}
+		if n >= s.Concurrency/(2*s.Pollers) {
+			return n
+		}
+		if over == nil {
+			timer := time.NewTimer(gatherFor)
+			defer timer.Stop()
+			over = timer.C
+		}
+		select {
+		case s.slots <- struct{}{}:
+		case <-over:
 			return n
 		}
 	}
-	return 10
 }
 
 func (s *server) release(n int) {
@@ -144,12 +171,14 @@ func (s *server) release(n int) {
 	}
 }
 
-// heartbeat keeps a message hidden until the returned function is called, which waits for its end.
+// heartbeat keeps a message hidden until the returned function is called, which waits for its end. Most messages are done
+// with before the first beat.
 func (s *server) heartbeat(ctx context.Context, m types.Message) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for pause(ctx, s.Visibility/3) {
+	ended := make(chan struct{})
+	first := time.AfterFunc(s.Visibility/3, func() {
+		defer close(ended)
+		for again := ctx.Err() == nil; again; again = pause(ctx, s.Visibility/3) {
 			if err := s.hide(ctx, m, s.Visibility); err != nil && ctx.Err() == nil {
 				s.Logger.Warn("a request could not be kept from other servers", "message", aws.ToString(m.MessageId), "err", err)
 			}
@@ -157,7 +186,9 @@ func (s *server) heartbeat(ctx context.Context, m types.Message) (stop func()) {
 	})
 	return func() {
 		cancel()
-		wg.Wait()
+		if !first.Stop() {
+			<-ended
+		}
 	}
 }
 

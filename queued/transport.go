@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/forebay-mq/forebay/internal/gather"
 )
 
 // ErrTooLarge is matched by the error for a request whose body does not fit into a message.
@@ -57,6 +59,7 @@ type Transport struct {
 
 	mu     sync.Mutex
 	book   *addressBook
+	sender *gather.Sender
 	box    *mailbox
 	closed bool
 	boxes  sync.WaitGroup // mailboxes that have not ended
@@ -173,7 +176,7 @@ func (t *Transport) send(ctx context.Context, x *exchange) error {
 	if strings.HasSuffix(url, ".fifo") {
 		in.MessageGroupId, in.MessageDeduplicationId = aws.String(x.request.ID), aws.String(x.request.ID)
 	}
-	if _, err = t.Client.SendMessage(ctx, in); err != nil {
+	if err := t.sender.Send(ctx, in); err != nil {
 		return fmt.Errorf("queued: send the request: %w", err)
 	}
 	return nil
@@ -184,13 +187,16 @@ func (t *Transport) send(ctx context.Context, x *exchange) error {
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	t.closed = true
-	box := t.box
+	box, sender := t.box, t.sender
 	t.box = nil
 	t.mu.Unlock()
 	if box != nil {
 		box.close()
 	}
 	t.boxes.Wait()
+	if sender != nil {
+		sender.Wait()
+	}
 	return nil
 }
 

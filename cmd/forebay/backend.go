@@ -73,7 +73,7 @@ func (f *backendFlags) declare(cmd *cobra.Command) {
 	flags.StringVar(&f.queue, "queue", "", "queue of the requests")
 	flags.StringVar(&f.to, "to", "", "server that answers, such as http://127.0.0.1:3000")
 	flags.StringVar(&f.host, "host", "", "what to call the server (default: as the client did)")
-	flags.IntVar(&f.concurrency, "concurrency", 16, "requests at once, up to 10000")
+	flags.IntVar(&f.concurrency, "concurrency", 64, "requests at once, up to 10000")
 	flags.StringVar(&f.timeout, "timeout", "15m", "longest that the server may take for a request, up to 11h")
 	flags.StringVar(&f.visibility, "visibility", "30s", "after this a request of a backend that died is taken by another")
 	flags.StringVar(&f.grace, "grace", "25s", "how long requests may go on after SIGTERM; the rest goes back to the queue")

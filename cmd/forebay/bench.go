@@ -73,7 +73,7 @@ func (b *benching) flags(cmd *cobra.Command) {
 	flags.IntVar(&o.Size, "size", 0, "bytes of a body, the mean (default 1024)")
 	flags.StringVar(&o.SizeDist, "size-dist", "", "distribution of sizes: fixed, uniform, exponential (default fixed)")
 	flags.Float64Var(&o.Rate, "rate", 0, "messages a second, all producers together; latencies count from when each should have been sent (default as fast as possible; 1000 for latency)")
-	flags.IntVar(&o.Ahead, "ahead", 0, "producers pause while so many messages wait; negative: never (default 5000)")
+	flags.IntVar(&o.Ahead, "ahead", 0, "producers pause while so many more messages are sent than deleted; negative: never (default 5000)")
 	flags.StringVar(&b.duration, "duration", "", "how long to measure (default 10s, unless --messages is given)")
 	flags.Int64Var(&o.Messages, "messages", 0, "stop after so many messages (default 1000000 for fill)")
 	flags.StringVar(&b.wait, "wait", "", "how long receives wait for messages (default 20s; 1s for drain)")

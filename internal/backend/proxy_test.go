@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,14 +29,14 @@ import (
 // calls the handler over an in-memory connection.
 type shop struct {
 	handler http.Handler
-	down    bool // nobody listens
+	down    atomic.Bool // nobody listens
 	mu      sync.Mutex
 	calls   []string
 }
 
 // dial connects to the shop, or not.
 func (s *shop) dial(context.Context, string, string) (net.Conn, error) {
-	if s.down {
+	if s.down.Load() {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	}
 	client, server := net.Pipe()
@@ -235,7 +236,7 @@ func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			open(t, c.handler, c.change, func(s *street) {
-				s.shop.down = c.down
+				s.shop.down.Store(c.down)
 				got := s.ask(c.method, "/", c.header)
 				if !strings.Contains(got, c.want) || s.shop.called() != c.calls || len(s.dead) != c.dead {
 					t.Errorf("%s, %d calls, %d given up; want %s, %d, %d", got, s.shop.called(), len(s.dead), c.want, c.calls, c.dead)
@@ -248,8 +249,8 @@ func TestOnlyWhatIsSafeIsTriedAgain(t *testing.T) {
 func TestAServerThatComesBackAnswersWhatWaited(t *testing.T) {
 	open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "back") }),
 		func(o *backend.Options, _ *queued.Transport) { o.Tries = 50 }, func(s *street) {
-			s.shop.down = true
-			time.AfterFunc(10*time.Minute, func() { s.shop.down = false })
+			s.shop.down.Store(true)
+			time.AfterFunc(10*time.Minute, func() { s.shop.down.Store(false) })
 			if got := s.ask("POST", "/", nil); got != "200 back" {
 				t.Errorf("got %s", got)
 			}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,26 @@ type target struct {
 	tls      *tls.Config
 	host     string // header Host
 	basePath string // of the endpoint, without a slash at its end
+	ramp     *ramp
+}
+
+// Connections beyond the first rampFree are opened rampRate a second: a listener has room for some thousands that it
+// has not accepted yet, and the system drops what goes beyond.
+const (
+	rampFree = 1000
+	rampRate = 4000
+)
+
+// ramp says when a connection may be opened. It is safe for concurrent use.
+type ramp struct {
+	start  time.Time
+	opened atomic.Int64
+}
+
+// wait waits for the turn of another connection, and reports whether ctx has let it.
+func (r *ramp) wait(ctx context.Context) bool {
+	n := r.opened.Add(1) - rampFree
+	return n <= 0 || sleep(ctx, time.Until(r.start.Add(time.Duration(n)*time.Second/rampRate)))
 }
 
 func newTarget(endpoint string) (target, error) {
@@ -32,7 +53,10 @@ func newTarget(endpoint string) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := target{network: &net.Dialer{Timeout: 10 * time.Second}, host: u.Host, basePath: strings.TrimRight(u.EscapedPath(), "/")}
+	t := target{
+		network: &net.Dialer{Timeout: 10 * time.Second}, ramp: &ramp{start: time.Now()},
+		host: u.Host, basePath: strings.TrimRight(u.EscapedPath(), "/"),
+	}
 	port := u.Port()
 	if u.Scheme == "https" {
 		t.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
@@ -64,6 +88,9 @@ type conn struct {
 func (c *conn) connect(ctx context.Context) error {
 	if c.net != nil {
 		return nil
+	}
+	if !c.target.ramp.wait(ctx) {
+		return ctx.Err()
 	}
 	n, err := c.target.network.DialContext(ctx, "tcp", c.target.address)
 	if err != nil {

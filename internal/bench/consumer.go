@@ -155,6 +155,7 @@ func (c *consumer) delete(ctx context.Context, q *queue, called time.Duration) e
 // deleted writes down that the delete of c.got[i] was acknowledged.
 func (c *consumer) deleted(q *queue, i int, called, now time.Duration) {
 	q.waiting.Add(-1)
+	c.run.ahead.Add(-1)
 	if d := c.marks[i]; d.ledger != nil {
 		d.ledger.deleted(d.mark, called, now)
 	}

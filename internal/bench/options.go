@@ -72,8 +72,9 @@ type Options struct {
 	// Rate is how many messages a second are sent, by all producers together; latencies then count from when a
 	// request should have been sent. Zero sends as fast as answers come.
 	Rate float64
-	// Ahead is how many messages may wait in the queues before producers pause, so that a pipeline measures the
-	// flow through it and not the growth of a backlog. Default 5,000; negative: no bound.
+	// Ahead is how many more messages may have been sent than deleted before producers pause, so that a pipeline
+	// measures the flow through it and not the growth of a backlog; one that was there before does not
+	// grow. Default 5,000; negative: no bound.
 	Ahead int
 
 	Duration time.Duration // default 10 s, unless Messages is set

@@ -86,11 +86,12 @@ func (r *run) claim() int {
 	return int(min(max(left, 0), int64(r.opts.Batch)))
 }
 
-// letConsumersFollow waits while too many messages are in the queues. It reports false when sending has ended.
+// letConsumersFollow waits while producers are too far ahead of consumers. Deletes of what was in the queues before the
+// run count too, or the producers would wait until a backlog is gone. It reports false when sending has ended.
 func (p *producer) letConsumersFollow(sending context.Context) bool {
 	r := p.run
 	if r.opts.Ahead > 0 && r.opts.Rate == 0 && r.opts.Mode.receives() {
-		for r.ledgers.own.outstanding.Load() > int64(r.opts.Ahead) && sending.Err() == nil {
+		for r.ahead.Load() > int64(r.opts.Ahead) && sending.Err() == nil {
 			sleep(sending, time.Millisecond)
 		}
 	}
@@ -132,6 +133,7 @@ func (p *producer) send(ctx context.Context, n int, from time.Time) {
 		}
 	}
 	q.waiting.Add(int64(messages))
+	r.ahead.Add(int64(messages))
 	r.meter.record(stepSend, p.number, took, messages, bytes)
 }
 

@@ -59,6 +59,7 @@ type StepResult struct {
 	Mean float64 `json:"mean"`
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`
+	P95  float64 `json:"p95"`
 	P99  float64 `json:"p99"`
 	P999 float64 `json:"p999"`
 	Max  float64 `json:"max"`
@@ -150,7 +151,7 @@ func (r *run) stepResult(s step) (StepResult, bool) {
 		RequestsPerSecond: float64(requests) / seconds, MessagesPerSecond: float64(messages) / seconds,
 		BytesPerSecond: float64(bytes) / seconds,
 		Mean:           histogram.Mean() / float64(time.Millisecond),
-		P50:            millis(histogram.ValueAtQuantile(50)), P90: millis(histogram.ValueAtQuantile(90)),
+		P50:            millis(histogram.ValueAtQuantile(50)), P90: millis(histogram.ValueAtQuantile(90)), P95: millis(histogram.ValueAtQuantile(95)),
 		P99: millis(histogram.ValueAtQuantile(99)), P999: millis(histogram.ValueAtQuantile(99.9)),
 		Max: millis(histogram.Max()),
 	}, requests > 0

@@ -23,6 +23,7 @@ type run struct {
 	unsent    atomic.Int64  // messages that may still be sent, when their number is limited
 	sequences []uint32      // of each source, the next number; used by its producer alone
 	sentAll   chan struct{} // closed when no producer will send any more
+	ahead     atomic.Int64  // messages sent less messages deleted, whichever run has sent those
 	strangers atomic.Int64  // messages received that no run has sent
 	empties   atomic.Int64  // receives in a row that found nothing
 	latest    atomic.Int64  // when a message came last, as since() counts

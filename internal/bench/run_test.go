@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -171,4 +172,25 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%+v: got %v, want an error about %s", row.opts, err, row.says)
 		}
 	}
+}
+
+func TestProducersKeepAPaceWithConsumersOfABacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &run{opts: Options{Mode: Pipeline, Ahead: 10}, ledgers: ledgers{own: newLedger(time.Second)}, queues: []*queue{{}}}
+		p, c := &producer{run: r}, &consumer{run: r, marks: make([]delivery, 1)}
+		for n := range uint32(100) { // what is received is the backlog, so nothing that this run has sent comes back
+			r.ledgers.own.acked(stamp{sequence: n})
+			r.ahead.Add(1)
+			c.deleted(r.queues[0], 0, 0, 0)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if !p.letConsumersFollow(ctx) {
+			t.Error("a producer waits for its own messages to come out of a backlog, want it to follow the deletes")
+		}
+		r.ahead.Add(11)
+		if p.letConsumersFollow(ctx) {
+			t.Error("a producer goes on while it is 11 messages ahead, want it to pause at 10")
+		}
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestMessagesAreFoundInReplies(t *testing.T) {
@@ -157,4 +159,22 @@ func TestStampsAreReadAsTheyWereWritten(t *testing.T) {
 			t.Errorf("%q: got %+v, want none", body, got)
 		}
 	}
+}
+
+func TestConnectionsBeyondAThousandAreOpenedInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &ramp{start: time.Now()}
+		var after time.Duration
+		for n := 1; n <= 3000; n++ {
+			if !r.wait(t.Context()) {
+				t.Fatalf("connection %d was not let through", n)
+			}
+			if after = time.Since(r.start); n == 1000 && after > 0 {
+				t.Errorf("1,000 connections took %v, want none of them to wait", after)
+			}
+		}
+		if after != time.Second/2 {
+			t.Errorf("the connections from 1,001 to 3,000 took %v, want half a second", after)
+		}
+	})
 }

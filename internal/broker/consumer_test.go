@@ -168,6 +168,27 @@ func TestHoldingCountsConsumersOnce(t *testing.T) {
 	})
 }
 
+func TestThoseWhoHoldMostAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		r.create("q", "VisibilityTimeout", "600")
+		var want []queue.Holder
+		for i := range 3 * queue.HoldersMax {
+			name := fmt.Sprintf("w%03d", i)
+			for range 1 + i%3 {
+				r.send("q", "x")
+				r.receiveAs(name, 0)
+			}
+			if i%3 == 2 {
+				want = append(want, queue.Holder{Name: name, Messages: 3})
+			}
+		}
+		if s, _ := r.StatsOf("q"); !slices.Equal(s.Holders, want) {
+			t.Errorf("got %v, want %v", s.Holders, want)
+		}
+	})
+}
+
 func TestConsumersBeyondTheLimitHaveNoName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{Queue: queue.Options{ConsumersMax: 2}})

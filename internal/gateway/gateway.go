@@ -7,26 +7,25 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/forebay-mq/forebay/internal/gather"
 	"github.com/forebay-mq/forebay/queued"
 )
 
 // Times of the work behind the requests.
 const (
-	sendTimeout   = 30 * time.Second // for a message to be acknowledged, retries of the client included
-	startTimeout  = 30 * time.Second
-	expireEvery   = time.Minute
-	retryFirst    = 100 * time.Millisecond
-	retryMost     = 5 * time.Second
-	visibility    = 30 * time.Second // of reply queues
-	sendWorkers   = 4
-	deleteWorkers = 2
-	eraseLinger   = 10 * time.Millisecond // one that dies meanwhile sees replies again that it has dealt with
+	sendTimeout  = 30 * time.Second // for a message to be acknowledged, retries of the client included
+	startTimeout = 30 * time.Second
+	expireEvery  = time.Minute
+	retryFirst   = 100 * time.Millisecond
+	retryMost    = 5 * time.Second
+	visibility   = 30 * time.Second // of reply queues
 )
 
 // Gateway turns HTTP requests into messages, and replies into responses. It is an http.Handler, and safe for concurrent
@@ -41,15 +40,14 @@ type Gateway struct {
 	metrics *metrics
 	mux     *http.ServeMux
 
-	mailers   map[string]*batcher[*mail] // by queue URL; fixed once started, but for those of other instances
-	mailersMu sync.Mutex
-	erasers   map[string]*batcher[string] // by queue URL
-	own       *inbox
-	others    *neighbours
-	forwards  *forwards
-	toPeers   http.RoundTripper // to other gateways of the site
-	waiting   atomic.Int64      // requests being answered
-	buffered  atomic.Int64      // bytes of request bodies in memory
+	sender   *gather.Sender
+	eraser   *gather.Eraser // of replies; what stays comes again, and is known then
+	own      *inbox
+	others   *neighbours
+	forwards *forwards
+	toPeers  http.RoundTripper // to other gateways of the site
+	waiting  atomic.Int64      // requests being answered
+	buffered atomic.Int64      // bytes of request bodies in memory
 
 	stop     context.CancelCauseFunc
 	ctx      context.Context // ends when the gateway closes
@@ -73,8 +71,11 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		opts: opts, log: opts.Log, client: opts.Client, store: kept, desk: newDesk(), toPeers: http.DefaultTransport,
-		mailers: make(map[string]*batcher[*mail]), erasers: make(map[string]*batcher[string]),
+		sender: gather.NewSender(opts.Client, opts.MessageMax),
 	}
+	g.eraser = gather.NewEraser(opts.Client, func(queue string, replies int, err error) {
+		g.log.Debug("replies stay in their queue and will come again", "queue", queue, "count", replies, "err", err)
+	})
 	g.metrics = newMetrics(opts.Registry, g)
 	g.forwards = newForwards(g)
 	g.others = newNeighbours(g)
@@ -174,14 +175,8 @@ func (g *Gateway) Drain() {
 func (g *Gateway) Close() error {
 	g.Drain()
 	g.running.Wait()
-	g.mailersMu.Lock()
-	for _, m := range g.mailers {
-		m.wait()
-	}
-	for _, e := range g.erasers {
-		e.wait()
-	}
-	g.mailersMu.Unlock()
+	g.sender.Wait()
+	g.eraser.Wait()
 	return g.store.close()
 }
 
@@ -214,15 +209,18 @@ type mail struct {
 	body      string
 	signature string
 	trace     queued.Trace
-	group     string     // of a FIFO queue
-	unique    string     // deduplication id in a FIFO queue
-	done      chan error // buffered
+	group     string // of a FIFO queue
+	unique    string // deduplication id in a FIFO queue
 }
 
 // send puts a message into a queue and returns when it is acknowledged. It is not given up when the client leaves, and
 // the error does not say that the message is not there.
 func (g *Gateway) send(url string, m *mail) error {
-	m.done = make(chan error, 1)
-	g.mailer(url).add(m)
-	return <-m.done
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.ctx), sendTimeout)
+	defer cancel()
+	in := &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &m.body, MessageAttributes: queued.Attributes(m.signature, m.trace)}
+	if strings.HasSuffix(url, ".fifo") {
+		in.MessageGroupId, in.MessageDeduplicationId = &m.group, &m.unique
+	}
+	return g.sender.Send(ctx, in)
 }

@@ -116,7 +116,7 @@ func (b *inbox) restore() bool {
 
 // receive takes what is there, and returns when all of it is where it belongs.
 func (b *inbox) receive() error {
-	in := &sqs.ReceiveMessageInput{QueueUrl: &b.url, MaxNumberOfMessages: batchMost, WaitTimeSeconds: int32(pollWait / time.Second)}
+	in := &sqs.ReceiveMessageInput{QueueUrl: &b.url, MaxNumberOfMessages: receiveMost, WaitTimeSeconds: int32(pollWait / time.Second)}
 	if len(b.g.opts.Keyring) > 0 {
 		in.MessageAttributeNames = []string{queued.AttributeSignature}
 	}
@@ -127,7 +127,7 @@ func (b *inbox) receive() error {
 	var taken sync.WaitGroup
 	for _, m := range out.Messages {
 		taken.Go(func() {
-			b.g.take(m, func() { b.g.eraser(b.url).add(aws.ToString(m.ReceiptHandle)) })
+			b.g.take(m, func() { b.g.eraser.Delete(b.url, aws.ToString(m.ReceiptHandle)) })
 		})
 	}
 	taken.Wait()

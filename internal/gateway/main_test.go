@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/forebay-mq/forebay/internal/gather"
 	"github.com/forebay-mq/forebay/internal/testkit"
 	"github.com/forebay-mq/forebay/queued"
 )
@@ -205,7 +206,7 @@ func (w *world) post(name, body string) {
 // left is how many messages a queue has, in flight or not.
 func (w *world) left(name string) string {
 	w.t.Helper()
-	w.kit.Advance(2 * eraseLinger)
+	w.kit.Advance(2 * gather.Linger)
 	url, err := queueURL(w.t.Context(), w.client, name)
 	if err != nil {
 		return err.Error()

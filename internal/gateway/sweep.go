@@ -33,7 +33,7 @@ func (n *neighbours) examine(who Instance) {
 	defer cancel()
 	untouched := false
 	for range looks {
-		out, err := n.g.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: batchMost,
+		out, err := n.g.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: receiveMost,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount}})
 		if err != nil {
 			n.g.log.Debug("the queue of another gateway cannot be looked at", "instance", who.String(), "err", err)

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,6 +12,9 @@ const (
 	ConsumerLenMax = 128
 	consumersMax   = 100_000          // of all queues; who comes when they are full is nobody in particular
 	consumerIdle   = 90 * time.Second // without a receive or a message, after which one is forgotten for others
+
+	// HoldersMax is how many Holders a Stats has at most.
+	HoldersMax = 100
 )
 
 // Consumer is somebody who says in each receive who he is, as a worker of a pool does. It belongs to the catalog:
@@ -19,6 +24,13 @@ type Consumer struct {
 	busy    uint64
 	seen    Millis
 	holding int // messages in flight
+	place   int // in the holders of its queue, while it holds any
+}
+
+// Holder is a consumer that gave its name and has messages in flight.
+type Holder struct {
+	Name     string
+	Messages int // at least one
 }
 
 // Busy grows with every message that the consumer receives or deletes: of two, the greater was busy more recently.
@@ -74,16 +86,38 @@ func (c *Catalog) stir(who *Consumer) {
 func (q *queue) hold(e *entry, who *Consumer) {
 	e.holder = who
 	if who.holding++; who.holding == 1 {
-		q.holding++
+		who.place = len(q.holders)
+		q.holders = append(q.holders, who)
 	}
 }
 
 // letGo notes that e is not in flight for its holder any more.
 func (q *queue) letGo(e *entry) {
-	if e.holder.holding--; e.holder.holding == 0 {
-		q.holding--
-	}
+	who := e.holder
 	e.holder = nil
+	if who.holding--; who.holding > 0 {
+		return
+	}
+	last := len(q.holders) - 1
+	moved := q.holders[last]
+	q.holders[who.place], moved.place = moved, who.place
+	q.holders[last] = nil
+	q.holders = q.holders[:last]
+}
+
+// held tells who has how many messages in flight: those with the most first, at most HoldersMax.
+func (q *queue) held() []Holder {
+	var held []Holder
+	for i, who := range q.holders {
+		held = append(held, Holder{who.id, who.holding})
+		if last := i == len(q.holders)-1; last || len(held) == 2*HoldersMax { // there can be very many
+			slices.SortFunc(held, func(a, b Holder) int {
+				return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Name, b.Name))
+			})
+			held = held[:min(len(held), HoldersMax)]
+		}
+	}
+	return held
 }
 
 // checkConsumer says what is wrong with the name that a consumer gives itself, or nil.

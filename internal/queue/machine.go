@@ -37,6 +37,7 @@ type queue struct {
 	inFlight int
 	delayed  int
 	inMemory int // visible ones among entries
+	passed   int // messages that came into memory past the backlog since more of it was asked for
 
 	next     Seq // of the next message
 	cursor   Seq
@@ -56,11 +57,11 @@ type queue struct {
 	tasks []*Task // ended and running ones, oldest first
 
 	counters  Counters
-	waited    Histogram // from when a message was sent or came due to its first receive
-	processed Histogram // from a receive to the deletion
-	coming    coming    // delayed messages by the second in which they show
-	holding   int       // consumers with a name that have messages in flight
-	active    bool      // used since the last Sample
+	waited    Histogram   // from when a message was sent or came due to its first receive
+	processed Histogram   // from a receive to the deletion
+	coming    coming      // delayed messages by the second in which they show
+	holders   []*Consumer // with messages in flight
+	active    bool        // used since the last Sample
 
 	dirty   bool // touched since the last Marks
 	planned Millis

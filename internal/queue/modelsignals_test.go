@@ -30,7 +30,7 @@ func (m *model) text(now Millis) string {
 	var waiting bool
 	var poison int
 	var coming [len(ComingWithin)]int64
-	holders := map[string]bool{}
+	holders := map[string]int{}
 	for _, msg := range m.messages {
 		age := time.Duration(now-msg.since) * time.Millisecond
 		if msg.waits(now) {
@@ -41,7 +41,7 @@ func (m *model) text(now Millis) string {
 			poisonOldest = max(poisonOldest, age)
 		}
 		if msg.held(now) && msg.holder != "" {
-			holders[msg.holder] = true
+			holders[msg.holder]++
 		}
 		for i, within := range ComingWithin {
 			if msg.hidden > now && !msg.inFlight && msg.hidden/1000 <= now/1000+Millis(within/time.Second) {
@@ -49,8 +49,8 @@ func (m *model) text(now Millis) string {
 			}
 		}
 	}
-	return fmt.Sprintf("oldest %v %v, poison %d %v, holding %d, coming %v, sent %d, received %d, deleted %d, redelivered %d, "+
-		"expired %d, dead %d, waited %s, processed %s", waiting, oldest, poison, poisonOldest, len(holders), coming,
+	return fmt.Sprintf("oldest %v %v, poison %d %v, holding %d %v, coming %v, sent %d, received %d, deleted %d, redelivered %d, "+
+		"expired %d, dead %d, waited %s, processed %s", waiting, oldest, poison, poisonOldest, len(holders), holders, coming,
 		m.totals.Sent, m.totals.Received, m.totals.Deleted, m.totals.Redelivered, m.totals.Expired, m.totals.DeadLettered,
 		modelHistogram(m.waited), modelHistogram(m.processed))
 }
@@ -82,8 +82,12 @@ func (h *Histogram) text() string {
 
 // text is what the machine says, in the same form.
 func (s *Stats) text() string {
-	return fmt.Sprintf("oldest %v %v, poison %d %v, holding %d, coming %v, sent %d, received %d, deleted %d, redelivered %d, "+
-		"expired %d, dead %d, waited %s, processed %s", s.Waiting, s.OldestAge, s.Poison, s.PoisonAge, s.Holding, s.Coming,
+	holders := map[string]int{}
+	for _, h := range s.Holders {
+		holders[h.Name] = h.Messages
+	}
+	return fmt.Sprintf("oldest %v %v, poison %d %v, holding %d %v, coming %v, sent %d, received %d, deleted %d, redelivered %d, "+
+		"expired %d, dead %d, waited %s, processed %s", s.Waiting, s.OldestAge, s.Poison, s.PoisonAge, s.Holding, holders, s.Coming,
 		s.Sent, s.Received, s.Deleted, s.Redelivered, s.Expired, s.DeadLettered, s.Waited.text(), s.Processed.text())
 }
 

@@ -43,20 +43,22 @@ func (c *Catalog) Stats(now time.Time, max int) (stats []Stats, queues int) {
 // Names returns the names of all queues, sorted.
 func (c *Catalog) Names() []string { return slices.Sorted(maps.Keys(c.byName)) }
 
-// StatsOf returns the figures of one queue; ok is false when there is none of that name.
+// StatsOf returns the figures of one queue, its Holders among them; ok is false when there is none of that name.
 func (c *Catalog) StatsOf(now time.Time, name string) (stats Stats, ok bool) {
 	q := c.byName[name]
 	if q == nil {
 		return Stats{}, false
 	}
-	return q.stats(ToMillis(now)), true
+	stats = q.stats(ToMillis(now))
+	stats.Holders = q.held()
+	return stats, true
 }
 
 func (q *queue) stats(now Millis) Stats {
 	s := Stats{
 		ID: q.id, Name: q.cfg.Name, ARN: q.arn(), FIFO: q.fifo(), Time: now.Time(),
 		Visible: q.visible(), InFlight: int64(q.inFlight), Delayed: int64(q.delayed),
-		Bytes: q.bytes, Blocked: int64(q.line.blocked()), Holding: int64(q.holding),
+		Bytes: q.bytes, Blocked: int64(q.line.blocked()), Holding: int64(len(q.holders)),
 		Poison: int64(q.ages.poison.len()),
 		Waited: q.waited.Clone(), Processed: q.processed.Clone(), Counters: q.counters,
 	}

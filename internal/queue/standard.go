@@ -65,6 +65,9 @@ func (f *fair) show(e *entry, early bool) {
 	if t.turn.in == nil {
 		f.quiet.pushBack(&t.turn)
 	}
+	if t.turn.in == &f.quiet && f.isNoisy(t) { // light wants to know before its turn comes
+		f.noisy.pushBack(&t.turn)
+	}
 }
 
 func (f *fair) hide(e *entry) {
@@ -158,11 +161,12 @@ func (f *fair) oldest() *entry {
 }
 
 // light tells whether a message of the group should come into memory although the window is full: the head of
-// the backlog belongs to others. Messages without a group keep their order unless somebody makes noise.
+// the backlog belongs to others. Messages without a group keep their order unless somebody makes noise. Beside a noisy
+// tenant a group may bring in a part of what is there, so that no burst of a quiet one goes behind the noise.
 func (f *fair) light(groupID string) bool {
 	if groupID == "" && f.noisy.size == 0 {
 		return false
 	}
 	t := f.tenants[groupID]
-	return t == nil || t.ready.len() < noisyMin
+	return t == nil || t.ready.len() < noisyMin || f.noisy.size > 0 && t.ready.len()*noisyShare < f.ready
 }

@@ -21,6 +21,7 @@ type Stats struct {
 	Blocked   int64         // FIFO: groups whose head is not deliverable
 	Waiters   int64         // long polls now waiting; filled in by the broker
 	Holding   int64         // consumers that gave their name and have messages in flight
+	Holders   []Holder      // those of them that have most, the greatest first; StatsOf alone fills it in
 
 	Coming    [len(ComingWithin)]int64 // delayed messages that show within each of those times
 	Waited    Histogram                // from sent or due to the first receive in this queue

@@ -54,7 +54,11 @@ func (q *queue) admits(groupID string, delayed bool) bool {
 	if q.overflow == 0 && q.inMemory < q.window() {
 		return true
 	}
-	return q.inMemory < 2*q.window() && q.line.light(groupID)
+	if q.inMemory >= 2*q.window() || !q.line.light(groupID) {
+		return false
+	}
+	q.passed++
+	return true
 }
 
 // ask asks for more of the backlog when the window runs low, and when what is behind it grows too old.
@@ -63,6 +67,7 @@ func (q *queue) ask(now Millis) {
 		return
 	}
 	q.refill.active = true
+	q.passed = 0
 	q.refill.number++
 	q.refill.limit = min(max(2*q.refill.limit, refillFirst), refillMax)
 	q.c.result.Refills = append(q.c.result.Refills, Refill{
@@ -72,12 +77,14 @@ func (q *queue) ask(now Millis) {
 }
 
 // low tells whether the window has room for more. In a FIFO queue what is in memory may all be behind locked
-// heads, so there it is filled as long as few groups are open.
+// heads, so there it is filled as long as few groups are open. In a standard queue those that pass the backlog may keep
+// the window full for ever, so there the backlog has its turn after so many of them.
 func (q *queue) low() bool {
 	if q.fifo() {
 		return len(q.entries) < q.window() && (q.inMemory < refillLow || q.blockedMostly())
 	}
-	return q.inMemory < min(refillLow, q.window()) && q.delayed < delayedMax
+	few := min(refillLow, q.window())
+	return q.delayed < delayedMax && (q.inMemory < few || q.passed >= few && q.inMemory < 2*q.window())
 }
 
 func (q *queue) blockedMostly() bool {

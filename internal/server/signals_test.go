@@ -69,6 +69,9 @@ func TestAQueueTellsAboutItself(t *testing.T) {
 				t.Errorf("%s is %v, want %v", row.path, got, row.want)
 			}
 		}
+		if holders, _ := json.Marshal(at(told, "consumers", "in_flight")); string(holders) != `[{"messages":1,"name":"worker-1"}]` {
+			t.Errorf("in flight by consumer is %s", holders)
+		}
 		due, _ := json.Marshal(told["due"])
 		if want := `[{"messages":0,"within_seconds":1},{"messages":0,"within_seconds":10},{"messages":1,"within_seconds":60},{"messages":1,"within_seconds":900}]`; string(due) != want {
 			t.Errorf("due is %s, want %s", due, want)

@@ -35,8 +35,14 @@ type poisonJSON struct {
 }
 
 type consumersJSON struct {
-	Polling int64 `json:"polling"`
-	Holding int64 `json:"holding"`
+	Polling  int64        `json:"polling"`
+	Holding  int64        `json:"holding"`
+	InFlight []holderJSON `json:"in_flight,omitempty"`
+}
+
+type holderJSON struct {
+	Name     string `json:"name"`
+	Messages int    `json:"messages"`
 }
 
 type ratesJSON struct {
@@ -89,6 +95,9 @@ func (r *Recorder) describe(s *queue.Stats) queueJSON {
 		},
 		Waited: times(&s.Waited), Processed: times(&s.Processed),
 		Time: s.Time.UTC().Format(time.RFC3339Nano),
+	}
+	for _, h := range s.Holders {
+		out.Consumers.InFlight = append(out.Consumers.InFlight, holderJSON(h))
 	}
 	for i, within := range queue.ComingWithin {
 		out.Due = append(out.Due, dueJSON{int64(within / time.Second), s.Coming[i]})
