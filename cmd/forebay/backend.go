@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -189,10 +188,6 @@ func (a *app) backend(ctx context.Context, f *backendFlags) error {
 	c, err := a.connect()
 	if err != nil {
 		return err
-	}
-	c.http.Transport = &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		MaxIdleConnsPerHost: f.concurrency + 4, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: time.Minute,
 	}
 	url, err := c.queueURL(ctx, f.queue)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/sqsclient"
+	"github.com/forebay-mq/forebay/internal/straight"
 )
 
 // client speaks to the server the user means, through the public API like every other client.
@@ -30,15 +32,21 @@ type client struct {
 // or worker has under way, so that none of them has to connect anew.
 const idleConnsMax = 512
 
+const (
+	dialMax    = 5 * time.Second // for a connection to the server
+	silenceMax = time.Minute     // for a reply; a long poll is answered after 20 s at the latest
+)
+
 // connect finds the server and returns a client for it. It sends nothing yet.
 func (a *app) connect() (*client, error) {
 	t := a.target
 	if err := t.resolve(); err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConnsMax, idleConnsMax
-	c := &client{target: t, http: &http.Client{Transport: transport}}
+	c := &client{target: t, http: &http.Client{Transport: straight.New(&http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialMax}).DialContext,
+		MaxIdleConnsPerHost: idleConnsMax, ResponseHeaderTimeout: silenceMax,
+	})}}
 	c.Client = sqsclient.New(sqs.New(sqs.Options{
 		BaseEndpoint: aws.String(t.endpoint),
 		Region:       t.region,

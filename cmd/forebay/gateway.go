@@ -27,9 +27,6 @@ import (
 	"github.com/forebay-mq/forebay/queued"
 )
 
-// gatewayConns is how many connections to the queue server are kept open when they are not used.
-const gatewayConns = 64
-
 func (a *app) gatewayCommand() *cobra.Command {
 	var path string
 	var given gatewayFile
@@ -129,8 +126,6 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: gatewayConns, IdleConnTimeout: time.Minute,
-		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, ResponseHeaderTimeout: time.Minute}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	opts.Client, opts.Log, opts.Registry, opts.Polling = c, logger, registry, c.polling

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -151,7 +150,6 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	if err != nil {
 		return err
 	}
-	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	if w.worker.QueueURL, err = c.waitForQueue(ctx, w.queue, logger); err != nil {

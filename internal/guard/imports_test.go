@@ -31,6 +31,8 @@ var rules = []rule{
 		why: "it judges what clients saw, and so must not know how the server works"},
 	{pkg: "internal/http1",
 		why: "it serves any http.Handler, and knows nothing of queues"},
+	{pkg: "internal/straight",
+		why: "an http.RoundTripper; what is asked of whom is its callers' matter"},
 	{pkg: "internal/guard",
 		why: "it reads the source, it does not link it"},
 
