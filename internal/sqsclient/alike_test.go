@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/forebay-mq/forebay/internal/straight"
 	"github.com/forebay-mq/forebay/internal/testkit"
 )
 
@@ -111,8 +112,22 @@ func TestRequestsSayWhatTheSDKWouldSay(t *testing.T) {
 const odd = "tab\t line\n return\r quote\" backslash\\ slash/ del\x7f <&> ä € 😀 \u2028 \ufffd end"
 
 func TestAServerIsUnderstoodAsTheSDKDoes(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) { understood(t, way) })
+	}
+}
+
+// ways are what may stand between a client and its connections.
+var ways = map[string]func(*http.Transport) http.RoundTripper{
+	"net/http": func(t *http.Transport) http.RoundTripper { return t },
+	"straight": func(t *http.Transport) http.RoundTripper { return straight.New(t.Clone()) },
+}
+
+func understood(t *testing.T, way func(*http.Transport) http.RoundTripper) {
 	testkit.Run(t, testkit.Options{}, func(t *testing.T, k *testkit.Kit) {
-		w := newTwins(t, k.HTTP(), func(o *sqs.Options) { o.Retryer = aws.NopRetryer{} })
+		next := &http.Client{Transport: way(k.HTTP().Transport.(*http.Transport))}
+		defer next.CloseIdleConnections()
+		w := newTwins(t, next, func(o *sqs.Options) { o.Retryer = aws.NopRetryer{} })
 		ctx := t.Context()
 		made, err := w.short.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("orders.fifo"), Attributes: map[string]string{"FifoQueue": "true", "MaximumMessageSize": "1048576"}})
 		if err != nil {

@@ -25,22 +25,26 @@ type caller interface {
 }
 
 // canned returns options of a client whose every request is answered with one text: over a connection to a server in
-// this process, or in memory.
-func canned(b *testing.B, text string, connected bool) sqs.Options {
+// this process, by one of the ways, or in memory.
+func canned(b *testing.B, text, way string) sqs.Options {
 	o := sqs.Options{
 		BaseEndpoint: aws.String("http://127.0.0.1:4566"),
 		Region:       "us-east-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("AKID", "secret", ""),
 		HTTPClient:   doer(func(*http.Request) (*http.Response, error) { return reply(200, text) }),
 	}
-	if connected {
+	if way != "" {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", contentType)
 			io.WriteString(w, text)
 		}))
-		b.Cleanup(s.Close)
-		o.BaseEndpoint, o.HTTPClient = &s.URL, s.Client()
+		client := &http.Client{Transport: ways[way](s.Client().Transport.(*http.Transport))}
+		b.Cleanup(func() {
+			client.CloseIdleConnections()
+			s.Close()
+		})
+		o.BaseEndpoint, o.HTTPClient = &s.URL, client
 	}
 	return o
 }
@@ -75,11 +79,11 @@ func BenchmarkReceiveMessage(b *testing.B) {
 
 // each measures a call that is answered with text, by both clients.
 func each(b *testing.B, text string, call func(context.Context, caller) error) {
-	connected, inMemory := sqs.New(canned(b, text, true)), sqs.New(canned(b, text, false))
+	connected, straight, inMemory := sqs.New(canned(b, text, "net/http")), sqs.New(canned(b, text, "straight")), sqs.New(canned(b, text, ""))
 	for _, row := range []struct {
 		name   string
 		client caller
-	}{{"connected/sdk", connected}, {"connected/short", New(connected)}, {"in memory/sdk", inMemory}, {"in memory/short", New(inMemory)}} {
+	}{{"connected/sdk", connected}, {"connected/short", New(connected)}, {"connected/straight", New(straight)}, {"in memory/sdk", inMemory}, {"in memory/short", New(inMemory)}} {
 		b.Run(row.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

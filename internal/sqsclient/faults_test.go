@@ -40,11 +40,13 @@ func send(ctx context.Context, c *Client, body string) error {
 
 func TestConnectionsThatAreResetAreTriedAgain(t *testing.T) {
 	for name, start := range map[string]func(http.Handler) *httptest.Server{"plain": httptest.NewServer, "TLS": httptest.NewTLSServer} {
-		t.Run(name, func(t *testing.T) { resets(t, start) })
+		for wayName, way := range ways {
+			t.Run(name+" by "+wayName, func(t *testing.T) { resets(t, start, way) })
+		}
 	}
 }
 
-func resets(t *testing.T, start func(http.Handler) *httptest.Server) {
+func resets(t *testing.T, start func(http.Handler) *httptest.Server, way func(*http.Transport) http.RoundTripper) {
 	var requests atomic.Int32
 	s := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -61,7 +63,9 @@ func resets(t *testing.T, start func(http.Handler) *httptest.Server) {
 		io.WriteString(w, `{"MessageId":"m"}`)
 	}))
 	defer s.Close()
-	c := New(sqs.New(sqs.Options{BaseEndpoint: &s.URL, Region: "r", HTTPClient: s.Client()}, atOnce))
+	client := &http.Client{Transport: way(s.Client().Transport.(*http.Transport))}
+	defer client.CloseIdleConnections()
+	c := New(sqs.New(sqs.Options{BaseEndpoint: &s.URL, Region: "r", HTTPClient: client}, atOnce))
 	for range 4 {
 		if err := send(t.Context(), c, "hello"); err != nil {
 			t.Fatal(err)
@@ -94,8 +98,18 @@ func TestRetriesWait(t *testing.T) {
 }
 
 func TestALongPollEndsWithItsContext(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) { polls(t, way) })
+	}
+}
+
+func polls(t *testing.T, way func(*http.Transport) http.RoundTripper) {
 	testkit.Run(t, testkit.Options{}, func(t *testing.T, k *testkit.Kit) {
-		c := New(k.SDK())
+		client := &http.Client{Transport: way(k.HTTP().Transport.(*http.Transport))}
+		defer client.CloseIdleConnections()
+		options := k.SDK().Options()
+		options.HTTPClient = client
+		c := New(sqs.New(options))
 		made, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
 		if err != nil {
 			t.Fatal(err)
