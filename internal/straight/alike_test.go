@@ -2,6 +2,7 @@ package straight
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -154,6 +155,8 @@ func TestWhatNeedsNetHTTPGoesThroughIt(t *testing.T) {
 	for name, change := range map[string]func(*http.Transport){
 		"no kept connections":    func(t *http.Transport) { t.DisableKeepAlives = true },
 		"a bound of connections": func(t *http.Transport) { t.MaxConnsPerHost = 1 },
+		"TLS of its own":         func(t *http.Transport) { t.DialTLSContext = (&tls.Dialer{}).DialContext },
+		"no HTTP/1":              func(t *http.Transport) { t.Protocols = new(http.Protocols); t.Protocols.SetUnencryptedHTTP2(true) },
 		"a wrong proxy": func(t *http.Transport) {
 			t.Proxy = func(*http.Request) (*url.URL, error) { return nil, io.ErrNoProgress }
 		},
@@ -166,7 +169,7 @@ func TestWhatNeedsNetHTTPGoesThroughIt(t *testing.T) {
 		if kept := len(idle(tr)) == 1; kept != (name == "a proxy for some servers") {
 			t.Errorf("%s: the straight way was taken: %v", name, kept)
 		}
-		if wrong := err != nil; wrong != (name == "a wrong proxy") {
+		if wrong := err != nil; wrong != (name == "a wrong proxy" || name == "no HTTP/1") {
 			t.Errorf("%s: %v", name, err)
 		}
 		tr.CloseIdleConnections()

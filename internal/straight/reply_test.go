@@ -248,3 +248,25 @@ func TestABodyThatIsLeftCostsTheConnection(t *testing.T) {
 	}
 	tr.CloseIdleConnections()
 }
+
+func TestABodyCanBeClosedWhileItIsRead(t *testing.T) {
+	p := serve(t, func(p *peer, _ int, c net.Conn, in *bufio.Reader) {
+		p.hear(in)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
+		p.hear(in)
+	})
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url, nil)
+	resp, err := fresh(t, &http.Transport{}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error)
+	go func() {
+		_, err := io.ReadAll(resp.Body)
+		read <- err
+	}()
+	resp.Body.Close()
+	if err := <-read; err != http.ErrBodyReadAfterClose {
+		t.Errorf("the reading ended with %v", err)
+	}
+}

@@ -46,6 +46,9 @@ func New(usual *http.Transport) *Transport {
 	if usual.Dial != nil || usual.DialTLS != nil {
 		t.plain = false
 	}
+	if p := usual.Protocols; p != nil && !p.HTTP1() {
+		t.plain = false
+	}
 	if t.dial == nil {
 		t.dial = (&net.Dialer{Timeout: dialMax}).DialContext
 	}
@@ -73,6 +76,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.Body != nil {
 		defer r.Body.Close()
+	}
+	if r.Context().Err() != nil {
+		return nil, context.Cause(r.Context())
 	}
 	to := place{r.URL.Scheme, r.URL.Host}
 	body := r.Body
