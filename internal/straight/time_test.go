@@ -158,7 +158,9 @@ func TestATimeoutIsNotSentOnceMore(t *testing.T) {
 		if _, _, err := post(t.Context(), tr, nowhere, "x"); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := post(t.Context(), tr, nowhere, "x"); !timeout(err) || requests != 2 {
+		_, _, err := post(t.Context(), tr, nowhere, "x")
+		synctest.Wait()
+		if !timeout(err) || requests != 2 {
 			t.Errorf("got %v after %d requests, want a timeout of the second", err, requests)
 		}
 	})
@@ -167,10 +169,10 @@ func TestATimeoutIsNotSentOnceMore(t *testing.T) {
 func TestConnectionsAreKeptForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		var ended []time.Duration
+		ended := make(chan time.Duration, 4)
 		way := piped(func(c net.Conn, in *bufio.Reader) {
 			answerAfter(time.Second)(c, in)
-			ended = append(ended, time.Since(start))
+			ended <- time.Since(start)
 		})
 		way.MaxIdleConnsPerHost = 2
 		tr := fresh(t, way)
@@ -178,14 +180,17 @@ func TestConnectionsAreKeptForAWhile(t *testing.T) {
 			go post(t.Context(), tr, nowhere, "x")
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if n := len(idle(tr)); n != 2 || len(ended) != 1 {
 			t.Errorf("%d connections are kept and %d ended after three calls at once, want 2 and 1", n, len(ended))
 		}
 		time.Sleep(20 * time.Second)
 		post(t.Context(), tr, nowhere, "x") // by the youngest, whose age begins anew
 		time.Sleep(time.Hour)
-		if len(ended) != 3 || ended[1] != 46*time.Second || ended[2] != 68*time.Second || tr.pool.armed {
-			t.Errorf("connections ended at %v, want the others at 46s and 68s, and no timer any more: %v", ended, tr.pool.armed)
+		synctest.Wait()
+		<-ended
+		if older, younger := <-ended, <-ended; older != 46*time.Second || younger != 68*time.Second || tr.pool.armed {
+			t.Errorf("the others ended after %v and %v, want 46s and 68s; a timer runs: %v", older, younger, tr.pool.armed)
 		}
 		tr.pool.age = time.Nanosecond
 		post(t.Context(), tr, nowhere, "x")
