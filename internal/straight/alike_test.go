@@ -127,8 +127,9 @@ func TestTLS(t *testing.T) {
 		s.StartTLS()
 		return s
 	})
-	settings := s.Client().Transport.(*http.Transport)
-	tr := fresh(t, &http.Transport{TLSClientConfig: settings.TLSClientConfig})
+	config := s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{"h2", "http/1.1"}
+	tr := fresh(t, &http.Transport{TLSClientConfig: config})
 	for range 3 {
 		if _, text, err := post(t.Context(), tr, s.URL, "hello"); err != nil || text != "hello" || last().Proto != "HTTP/1.1" {
 			t.Fatalf("got %q, %v, over %s; want hello over HTTP/1.1", text, err, last().Proto)

@@ -2,6 +2,7 @@ package straight
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -158,6 +159,9 @@ func TestAKeptConnectionThatEndsCostsNoCall(t *testing.T) {
 					_, _, err = post(t.Context(), tr, p.url, body)
 				}
 			}
+			if errors.Is(err, errGone) {
+				t.Errorf("%s: the caller sees %v, which tells nobody to try again", row.name, err)
+			}
 			if (err != nil) != row.fails || int(p.requests.Load()) != row.sent {
 				t.Errorf("%s: %v, %d requests; want an error: %v, and %d", row.name, err, p.requests.Load(), row.fails, row.sent)
 			}
@@ -215,12 +219,12 @@ func TestARefusalIsHeardBeforeTheRequestIsSent(t *testing.T) {
 }
 
 func TestABodyThatIsLeftCostsTheConnection(t *testing.T) {
-	p := serve(t, func(p *peer, _ int, c net.Conn, in *bufio.Reader) {
+	p := serve(t, func(p *peer, n int, c net.Conn, in *bufio.Reader) {
 		for {
 			if _, heard := p.hear(in); !heard {
 				return
 			}
-			io.WriteString(c, ok)
+			io.WriteString(c, ok[:len(ok)-2+min(n, 2)]) // the first one lacks its end
 		}
 	})
 	tr := fresh(t, &http.Transport{})
