@@ -90,19 +90,12 @@ func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 func (g *Gateway) wait(id ID) time.Duration {
 	now := time.Now()
 	for _, l := range g.routes {
-		if sent, ok := l.sentAt(id); ok {
-			_, wait := l.estimate(now)
-			return wait - now.Sub(sent)
+		if wait, ok := l.remaining(id, now); ok {
+			l.peek(now)
+			return wait
 		}
 	}
 	return 0
-}
-
-func (l *lane) sentAt(id ID) (time.Time, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at, ok := l.open[id]
-	return at, ok
 }
 
 // fromStore answers with what the store has. It returns false when there is nothing yet.
