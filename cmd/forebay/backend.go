@@ -190,6 +190,7 @@ func (a *app) backend(ctx context.Context, f *backendFlags) error {
 	if err != nil {
 		return err
 	}
+	leaveRoom()
 	c.http.Transport = &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: f.concurrency + 4, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: time.Minute,

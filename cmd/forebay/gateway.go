@@ -129,6 +129,7 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	if err != nil {
 		return err
 	}
+	leaveRoom()
 	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: gatewayConns, IdleConnTimeout: time.Minute,
 		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, ResponseHeaderTimeout: time.Minute}
 	registry := prometheus.NewRegistry()

@@ -151,6 +151,7 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	if err != nil {
 		return err
 	}
+	leaveRoom()
 	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
 	ctx, stop := interruptible(cmd)
 	defer stop()
