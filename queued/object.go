@@ -70,6 +70,9 @@ func parse(text string) *object {
 	return o
 }
 
+// sharedBytesMax is up to which length a text stays in memory as long as any part of it. Of a longer one, a member does.
+const sharedBytesMax = 4 << 10
+
 // split takes the members of the object apart.
 func (o *object) split(text string) error {
 	if !json.Valid([]byte(text)) {
@@ -89,7 +92,11 @@ func (o *object) split(text string) error {
 		if _, twice := o.members[name]; twice {
 			return wrong(clip(name), "comes twice")
 		}
-		o.members[name] = s.value()
+		value := s.value()
+		if len(text) > sharedBytesMax {
+			value = strings.Clone(value)
+		}
+		o.members[name] = value
 	}
 	return nil
 }

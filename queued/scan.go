@@ -9,7 +9,7 @@ import (
 // A message is JSON that a program has written, with few escapes. What is below reads and writes such text directly, and
 // leaves the rest to encoding/json, with the same result. What it reads are parts of the text, not copies.
 
-// scanner walks over JSON that is known to be valid.
+// scanner walks over JSON that is known to be valid, and UTF-8.
 type scanner struct {
 	text string
 	at   int

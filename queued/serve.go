@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -256,6 +257,7 @@ func (m *memory) first(id string) bool {
 	if m.ids[id] {
 		return false
 	}
+	id = strings.Clone(id) // without the message around it
 	delete(m.ids, m.order[m.next])
 	m.ids[id] = true
 	m.order[m.next] = id
