@@ -173,6 +173,7 @@ func (f *backendFlags) proxying(logger *slog.Logger) (backend.Options, error) {
 }
 
 func (a *app) backend(ctx context.Context, f *backendFlags) error {
+	leaveRoom()
 	var serving queued.Options
 	if err := f.serving(&serving); err != nil {
 		return err
@@ -190,7 +191,6 @@ func (a *app) backend(ctx context.Context, f *backendFlags) error {
 	if err != nil {
 		return err
 	}
-	leaveRoom()
 	c.http.Transport = &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: f.concurrency + 4, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: time.Minute,

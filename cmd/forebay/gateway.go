@@ -110,6 +110,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 
 // gateway runs a gateway until ctx ends.
 func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logger) error {
+	leaveRoom()
 	opts, err := file.options()
 	if err != nil {
 		return &failure{code: exitUsage, what: err.Error(), err: err}
@@ -129,7 +130,6 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	leaveRoom()
 	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: gatewayConns, IdleConnTimeout: time.Minute,
 		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, ResponseHeaderTimeout: time.Minute}
 	registry := prometheus.NewRegistry()

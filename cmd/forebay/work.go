@@ -134,6 +134,7 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	if err := w.read(cmd.Flags()); err != nil {
 		return err
 	}
+	leaveRoom()
 	level := slog.LevelInfo
 	switch {
 	case w.debug:
@@ -151,7 +152,6 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	if err != nil {
 		return err
 	}
-	leaveRoom()
 	c.http.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
 	ctx, stop := interruptible(cmd)
 	defer stop()
