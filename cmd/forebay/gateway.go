@@ -110,6 +110,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 
 // gateway runs a gateway until ctx ends.
 func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logger) error {
+	leaveRoom()
 	opts, err := file.options()
 	if err != nil {
 		return &failure{code: exitUsage, what: err.Error(), err: err}
