@@ -148,9 +148,15 @@ func flood(t *testing.T, client *http.Client, base string) {
 		time.Sleep(time.Second)
 	}
 	running.Wait()
+	near := 0
+	for _, part := range parts {
+		if part >= .8 && part <= 1.2 {
+			near++
+		}
+	}
 	slices.Sort(parts)
-	t.Logf("in a flood: waits of %v to %v, Retry-After %.2f to %.2f of them, half of the time more than %.2f", slices.Min(waits).Round(measureWork),
-		slices.Max(waits).Round(measureWork), parts[0], parts[measureProbes-1], parts[measureProbes/2])
+	t.Logf("in a flood: waits of %v to %v, Retry-After by the wait %.2f to %.2f, median %.2f, %d of %d within 20 %%", slices.Min(waits).Round(measureWork),
+		slices.Max(waits).Round(measureWork), parts[0], parts[measureProbes-1], parts[measureProbes/2], near, measureProbes)
 }
 
 // later sends a slow request without waiting for it, and returns what Retry-After promises, and where the reply will be.

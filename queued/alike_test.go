@@ -30,6 +30,14 @@ var exchanges = []struct {
 	{name: "a text", handler: write("hello")},
 	{name: "HTML is recognised", handler: write("<html><body>")},
 	{name: "binary is recognised", handler: write("\x89PNG\r\n\x1a\n\x00\xff")},
+	{name: "a type that is not to be guessed", handler: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = nil
+		io.WriteString(w, "<html><body>")
+	}},
+	{name: "names in small letters", handler: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["x-small"] = []string{"1", "2"}
+		w.Header()["x bad"] = []string{"1"}
+	}},
 	{name: "a status alone", handler: status(http.StatusTeapot)},
 	{name: "a status that nobody has named", handler: status(299)},
 	{name: "no content", handler: status(http.StatusNoContent)},

@@ -84,6 +84,7 @@ func (b *addressBook) find(ctx context.Context, queue string, fresh bool) (strin
 	if ok && (!fresh || time.Since(a.seen) < knownQueueAge) {
 		return a.url, nil
 	}
+	queue = strings.Clone(queue) // without the message around it
 	if isURL {
 		a.url = queue
 		_, err := b.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{

@@ -64,11 +64,12 @@ func (r *Request) HTTP(ctx context.Context, trace Trace) (*http.Request, error) 
 		h = http.Header{}
 	}
 	trace.set(h)
-	out := &http.Request{
-		Method: r.Method, URL: u, RequestURI: r.URL, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Body: body, ContentLength: int64(len(r.Body)), Host: r.Host, RemoteAddr: r.Remote,
-	}
-	return out.WithContext(ctx), nil
+	out := new(http.Request).WithContext(ctx)
+	out.Method, out.URL, out.RequestURI = r.Method, u, r.URL
+	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
+	out.Header, out.Body, out.ContentLength = h, body, int64(len(r.Body))
+	out.Host, out.RemoteAddr = r.Host, r.Remote
+	return out, nil
 }
 
 // Trace is a W3C trace context. Its zero value is none.
@@ -94,16 +95,20 @@ func (t Trace) set(h http.Header) {
 // Attributes returns the attributes that a message is sent with: the signature and the trace context, as far as
 // they are there. Nil when there are none.
 func Attributes(signature string, trace Trace) map[string]types.MessageAttributeValue {
-	out := make(map[string]types.MessageAttributeValue)
-	for name, value := range map[string]string{
-		AttributeSignature: signature, AttributeTraceparent: trace.Parent, AttributeTracestate: trace.State,
-	} {
-		if value != "" && isValue(value) && (name != AttributeTracestate || trace.Parent != "") {
-			out[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
-		}
+	if trace.Parent == "" {
+		trace.State = ""
 	}
-	if len(out) == 0 {
-		return nil
+	var out map[string]types.MessageAttributeValue
+	for _, field := range [...]struct{ name, value string }{
+		{AttributeSignature, signature}, {AttributeTraceparent, trace.Parent}, {AttributeTracestate, trace.State},
+	} {
+		if field.value == "" || !isValue(field.value) {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]types.MessageAttributeValue)
+		}
+		out[field.name] = textAttribute("String", field.value)
 	}
 	return out
 }

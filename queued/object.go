@@ -51,13 +51,13 @@ func wrong(member, format string, args ...any) error {
 // object reads a JSON object member by member. Names are compared exactly and may come once: what two parsers could
 // read in two ways is refused. The first mistake stays in err and later calls do nothing.
 type object struct {
-	members map[string]json.RawMessage
+	members map[string]string // as they stand in the text
 	err     error
 }
 
 // parse takes the text apart and checks its version.
 func parse(text string) *object {
-	o := &object{members: make(map[string]json.RawMessage, 16)}
+	o := &object{members: make(map[string]string, 16)}
 	switch {
 	case len(text) > MessageBytesMax:
 		o.err = wrong("", "%d bytes, at most %d", len(text), MessageBytesMax)
@@ -70,27 +70,33 @@ func parse(text string) *object {
 	return o
 }
 
+// sharedBytesMax is up to which length a text stays in memory as long as any part of it. Of a longer one, a member does.
+const sharedBytesMax = 4 << 10
+
 // split takes the members of the object apart.
 func (o *object) split(text string) error {
-	raw := []byte(text)
-	if !json.Valid(raw) {
+	if !json.Valid([]byte(text)) {
 		return explain(text)
 	}
-	s := scanner{text: raw}
+	s := scanner{text: text}
 	if !s.skip('{') {
 		return wrong("", "not a JSON object")
 	}
 	for !s.skip('}') {
 		s.skip(',')
-		var name string
-		if err := decode(s.value(), &name); err != nil {
-			return wrong("", "%v", err)
+		name, ok := unquote(s.value())
+		if !ok {
+			return wrong("", "the name of a member cannot be read")
 		}
 		s.skip(':')
 		if _, twice := o.members[name]; twice {
 			return wrong(clip(name), "comes twice")
 		}
-		o.members[name] = s.value()
+		value := s.value()
+		if len(text) > sharedBytesMax {
+			value = strings.Clone(value)
+		}
+		o.members[name] = value
 	}
 	return nil
 }

@@ -219,6 +219,9 @@ func (w *response) trailer() http.Header {
 			out[textproto.CanonicalMIMEHeaderKey(name)] = values
 		}
 	}
+	if len(out) == 0 {
+		return nil
+	}
 	out = wireHeader(out)
 	for _, name := range noTrailer {
 		delete(out, name)
@@ -331,14 +334,19 @@ func (w *response) end() {
 // wireHeader is the part of a handler's header that can travel. As in net/http, line ends become spaces and names that are none
 // are left out.
 func wireHeader(h http.Header) http.Header {
-	out := make(http.Header, len(h))
-	for name, values := range CleanHeader(h) {
-		if !isToken(name) || strings.HasPrefix(name, http.TrailerPrefix) {
-			continue
+	out := CleanHeader(h)
+	for name, values := range out {
+		for i, value := range values {
+			values[i] = wireValue(value)
 		}
 		key := textproto.CanonicalMIMEHeaderKey(name)
-		for _, value := range values {
-			out[key] = append(out[key], wireValue(value))
+		wanted := isToken(name) && !strings.HasPrefix(name, http.TrailerPrefix)
+		if wanted && key == name {
+			continue
+		}
+		delete(out, name)
+		if wanted {
+			out[key] = append(out[key], values...)
 		}
 	}
 	for _, list := range h["Trailer"] {

@@ -119,7 +119,12 @@ func (o *object) header(name string) http.Header {
 			o.err = wrong(name, "an entry has %d strings; each is [name, value]", len(pair))
 			return nil
 		}
-		h.Add(pair[0], pair[1])
+		key := textproto.CanonicalMIMEHeaderKey(pair[0])
+		if values := h[key]; values != nil {
+			h[key] = append(values, pair[1])
+		} else {
+			h[key] = pair[1:]
+		}
 	}
 	o.err = checkHeader(name, h)
 	return h

@@ -1,17 +1,17 @@
 package queued
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
-// A message is JSON that a program has written, nearly always without escapes. What is below reads and writes such text
-// directly, and leaves the rest to encoding/json, with the same result.
+// A message is JSON that a program has written, with few escapes. What is below reads and writes such text directly, and
+// leaves the rest to encoding/json, with the same result. What it reads are parts of the text, not copies.
 
-// scanner walks over JSON that is known to be valid.
+// scanner walks over JSON that is known to be valid, and UTF-8.
 type scanner struct {
-	text []byte
+	text string
 	at   int
 }
 
@@ -37,7 +37,7 @@ func (s *scanner) skip(c byte) bool {
 }
 
 // value passes a whole value and returns it as it stands.
-func (s *scanner) value() []byte {
+func (s *scanner) value() string {
 	first := s.peek()
 	start := s.at
 	switch first {
@@ -46,11 +46,11 @@ func (s *scanner) value() []byte {
 	case '{', '[':
 		s.nested()
 	default:
-		for s.at < len(s.text) && bytes.IndexByte([]byte(",]} \t\r\n"), s.text[s.at]) < 0 {
+		for s.at < len(s.text) && strings.IndexByte(",]} \t\r\n", s.text[s.at]) < 0 {
 			s.at++
 		}
 	}
-	return s.text[start:s.at:s.at]
+	return s.text[start:s.at]
 }
 
 // quoted passes a string.
@@ -82,42 +82,68 @@ func (s *scanner) nested() {
 	}
 }
 
-// unquote decodes a valid value into a string if it is one without escapes.
-func unquote(raw []byte) (string, bool) {
-	if len(raw) < 2 || raw[0] != '"' || bytes.IndexByte(raw, '\\') >= 0 {
+// The letters behind the backslash of an escape, and what they stand for. There is one more, u.
+const (
+	escapes = `"\/bfnrt`
+	escaped = "\"\\/\b\f\n\r\t"
+)
+
+// unquote decodes a valid value into a string if it is one.
+func unquote(raw string) (string, bool) {
+	if raw[0] != '"' {
 		return "", false
 	}
-	return string(raw[1 : len(raw)-1]), true
+	text := raw[1 : len(raw)-1]
+	next := strings.IndexByte(text, '\\')
+	if next < 0 {
+		return text, true
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	for ; next >= 0; next = strings.IndexByte(text, '\\') {
+		which := strings.IndexByte(escapes, text[next+1])
+		if which < 0 {
+			var long string
+			err := json.Unmarshal([]byte(raw), &long)
+			return long, err == nil
+		}
+		b.WriteString(text[:next])
+		b.WriteByte(escaped[which])
+		text = text[next+2:]
+	}
+	b.WriteString(text)
+	return b.String(), true
 }
 
-// unquotePairs decodes a valid value if it is a list of lists of strings without escapes.
-func unquotePairs(raw []byte) ([][]string, bool) {
+// unquotePairs decodes a valid value if it is a list of lists of strings.
+func unquotePairs(raw string) ([][]string, bool) {
 	s := scanner{text: raw}
 	if !s.skip('[') {
 		return nil, false
 	}
-	out := [][]string{}
+	most := strings.Count(raw, `"`) / 2
+	all, out := make([]string, 0, most), make([][]string, 0, most/2)
 	for !s.skip(']') {
 		s.skip(',')
 		if !s.skip('[') {
 			return nil, false
 		}
-		pair := make([]string, 0, 2)
+		first := len(all)
 		for !s.skip(']') {
 			s.skip(',')
 			one, ok := unquote(s.value())
 			if !ok {
 				return nil, false
 			}
-			pair = append(pair, one)
+			all = append(all, one) // in place: a string has two quotes
 		}
-		out = append(out, pair)
+		out = append(out, all[first:len(all):len(all)])
 	}
 	return out, true
 }
 
 // decode is json.Unmarshal for a valid value, shorter for what is simple.
-func decode(raw []byte, to any) error {
+func decode(raw string, to any) error {
 	switch to := to.(type) {
 	case *string:
 		if text, ok := unquote(raw); ok {
@@ -130,12 +156,12 @@ func decode(raw []byte, to any) error {
 			return nil
 		}
 	case *bool:
-		if text := string(raw); text == "true" || text == "false" {
-			*to = text == "true"
+		if raw == "true" || raw == "false" {
+			*to = raw == "true"
 			return nil
 		}
 	case *int:
-		if n, err := strconv.Atoi(string(raw)); err == nil {
+		if n, err := strconv.Atoi(raw); err == nil {
 			*to = n
 			return nil
 		}
@@ -145,17 +171,24 @@ func decode(raw []byte, to any) error {
 			return nil
 		}
 	}
-	return json.Unmarshal(raw, to)
+	return json.Unmarshal([]byte(raw), to)
 }
 
 // appendText appends a string as JSON.
 func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return append(b, encodeJSON(s)...)
-		}
-	}
+	start, from := len(b), 0
 	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c <= '~' && c != '"' && c != '\\' {
+			continue
+		}
+		which := strings.IndexByte(escaped, c)
+		if which < 0 {
+			return append(b[:start], encodeJSON(s)...)
+		}
+		b = append(append(b, s[from:i]...), '\\', escapes[which])
+		from = i + 1
+	}
+	return append(append(b, s[from:]...), '"')
 }

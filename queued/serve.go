@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +43,7 @@ func Serve(ctx context.Context, client Client, queue string, h http.Handler, opt
 		return err
 	}
 	s.slots = make(chan struct{}, s.Concurrency)
+	s.jobs = make(chan types.Message)
 	s.sender = gather.NewSender(client, s.MessageBytes)
 	s.eraser = gather.NewEraser(client, func(_ string, requests int, err error) {
 		s.Logger.Warn("answered requests could not be deleted and will come again", "requests", requests, "err", err)
@@ -54,6 +57,7 @@ func Serve(ctx context.Context, client Client, queue string, h http.Handler, opt
 		pollers.Go(func() { s.poll(ctx, work) })
 	}
 	pollers.Wait()
+	close(s.jobs)
 	end := time.AfterFunc(max(s.Grace, 0), func() { stop(errDraining) })
 	defer end.Stop()
 	s.working.Wait()
@@ -68,10 +72,12 @@ type server struct {
 	handler http.Handler
 	book    addressBook
 	seen    *memory
-	slots   chan struct{} // one entry for each request that is at work, or may be received
-	working sync.WaitGroup
-	sender  *gather.Sender // of replies
-	eraser  *gather.Eraser // of answered requests, whose slots are free before
+	slots   chan struct{}      // one entry for each request that is at work, or may be received
+	jobs    chan types.Message // to hands that wait
+	idle    atomic.Int32       // hands that wait
+	working sync.WaitGroup     // of all hands
+	sender  *gather.Sender     // of replies
+	eraser  *gather.Eraser     // of answered requests, whose slots are free before
 }
 
 // findQueue returns the queue's URL. It waits for a server that does not answer.
@@ -110,10 +116,11 @@ func (s *server) poll(ctx, work context.Context) {
 			messages, failures = out.Messages, 0
 		}
 		for _, m := range messages {
-			s.working.Go(func() {
-				defer s.release(1)
-				s.serveMessage(work, m)
-			})
+			select {
+			case s.jobs <- m:
+			default:
+				s.working.Go(func() { s.hand(work, m) })
+			}
 		}
 		s.release(n - len(messages))
 		if err == nil || ctx.Err() != nil {
@@ -122,6 +129,24 @@ func (s *server) poll(ctx, work context.Context) {
 		s.Logger.Warn("requests cannot be received", "err", err)
 		pause(ctx, backoff(failures, time.Second, 30*time.Second))
 		failures++
+	}
+}
+
+const handsKept = 64 // that wait for something to do
+
+// hand serves a message, and others after it. It is kept, since the stack of a new goroutine would have to grow for each request.
+func (s *server) hand(ctx context.Context, m types.Message) {
+	for more := true; more; {
+		func() {
+			defer s.release(1)
+			s.serveMessage(ctx, m)
+		}()
+		if s.idle.Add(1) <= handsKept {
+			m, more = <-s.jobs
+		} else {
+			more = false
+		}
+		s.idle.Add(-1)
 	}
 }
 
@@ -232,6 +257,7 @@ func (m *memory) first(id string) bool {
 	if m.ids[id] {
 		return false
 	}
+	id = strings.Clone(id) // without the message around it
 	delete(m.ids, m.order[m.next])
 	m.ids[id] = true
 	m.order[m.next] = id

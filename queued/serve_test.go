@@ -444,6 +444,13 @@ func TestAnAnswerThatFitsNoMessageIsAnError(t *testing.T) {
 }
 
 func TestConcurrencyIsBounded(t *testing.T) {
+	for _, c := range []struct{ requests, atOnce int32 }{{40, 5}, {250, 100}} {
+		concurrencyIs(t, c.requests, c.atOnce)
+	}
+}
+
+func concurrencyIs(t *testing.T, requests, atOnce int32) {
+	t.Helper()
 	inWorld(t, func(t *testing.T, w *world) {
 		var now, most, all atomic.Int32
 		defer w.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -451,13 +458,13 @@ func TestConcurrencyIsBounded(t *testing.T) {
 			w.pass(aWhile)
 			now.Add(-1)
 			all.Add(1)
-		}), func(o *queued.Options) { o.Concurrency, o.Pollers = 5, 3 })()
-		for range 40 {
+		}), func(o *queued.Options) { o.Concurrency, o.Pollers = int(atOnce), 3 })()
+		for range requests {
 			w.send(asked(map[string]any{"reply_to": nil}), nil)
 		}
 		w.kit.Advance(time.Minute)
-		if most.Load() != 5 || all.Load() != 40 {
-			t.Errorf("%d requests done, %d at once; want 40, 5", all.Load(), most.Load())
+		if most.Load() != atOnce || all.Load() != requests {
+			t.Errorf("%d requests done, %d at once; want %d, %d", all.Load(), most.Load(), requests, atOnce)
 		}
 	})
 }

@@ -172,6 +172,7 @@ func (f *backendFlags) proxying(logger *slog.Logger) (backend.Options, error) {
 }
 
 func (a *app) backend(ctx context.Context, f *backendFlags) error {
+	leaveRoom()
 	var serving queued.Options
 	if err := f.serving(&serving); err != nil {
 		return err

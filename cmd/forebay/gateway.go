@@ -107,6 +107,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 
 // gateway runs a gateway until ctx ends.
 func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logger) error {
+	leaveRoom()
 	opts, err := file.options()
 	if err != nil {
 		return &failure{code: exitUsage, what: err.Error(), err: err}
@@ -128,7 +129,7 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	opts.Client, opts.Log, opts.Registry, opts.Polling = c, logger, registry, c.polling
+	opts.Client, opts.Log, opts.Registry, opts.Look = c, logger, registry, c.sight
 	return a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
 }
 
@@ -202,21 +203,30 @@ func gatewayCertificates(file *gatewayFile, logger *slog.Logger) (*tls.Config, e
 	return tlsOf(&config.Config{TLSCert: file.TLS.Cert, TLSKey: file.TLS.Key, TLSClientCA: file.TLS.ClientCA}, logger)
 }
 
-// polling tells how many consumers wait at a queue, which only Forebay can.
-func (c *client) polling(ctx context.Context, queue string) (n int, ok bool) {
+// sight tells of a queue what only Forebay can.
+func (c *client) sight(ctx context.Context, queue string) (s gateway.Sight, ok bool) {
 	text, err := c.signed(ctx, http.MethodGet, "/forebay/v1/queues/"+url.PathEscape(nameOf(queue)), nil)
 	if err != nil {
-		return 0, false
+		return s, false
 	}
 	var state struct {
+		Messages struct {
+			Visible  int `json:"visible"`
+			InFlight int `json:"in_flight"`
+			Delayed  int `json:"delayed"`
+		} `json:"messages"`
 		Consumers *struct {
 			Polling int `json:"polling"`
 		} `json:"consumers"`
+		Totals struct {
+			Deleted int64 `json:"deleted"`
+		} `json:"totals"`
 	}
 	if json.Unmarshal(text, &state) != nil || state.Consumers == nil {
-		return 0, false
+		return s, false
 	}
-	return state.Consumers.Polling, true
+	m := state.Messages
+	return gateway.Sight{Waiting: m.Visible + m.InFlight + m.Delayed, Deleted: state.Totals.Deleted, Polling: state.Consumers.Polling}, true
 }
 
 // servePages serves the metrics, where that is wanted, until the returned function is called.

@@ -133,6 +133,7 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	if err := w.read(cmd.Flags()); err != nil {
 		return err
 	}
+	leaveRoom()
 	level := slog.LevelInfo
 	switch {
 	case w.debug:

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/forebay-mq/forebay/queued"
@@ -99,6 +100,7 @@ func New(o Options) (*Proxy, error) {
 	p.proxy = &httputil.ReverseProxy{
 		Rewrite: p.rewrite, ModifyResponse: p.look, ErrorHandler: p.failed, Transport: o.Transport,
 		FlushInterval: -1, // queued decides whether the asker wants pieces
+		BufferPool:    &buffers{},
 		ErrorLog:      slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
 	return p, nil
@@ -119,10 +121,28 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	// With this value, which net/http's own server sets, the proxy panics when an answer breaks off, and does not end it as if
-	// it were whole.
-	p.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{})))
+	p.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, served)))
 }
+
+// served is what net/http's own server puts into contexts. Where it stands, the proxy panics when an answer breaks off, and does
+// not end it as if it were whole.
+var served = &http.Server{}
+
+const bufferBytes = 32 << 10 // of an answer that are copied at once
+
+// buffers lends the proxy what it copies answers with, which would otherwise be most of the garbage that it makes.
+type buffers struct{ pool sync.Pool }
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte {
+	if had, ok := b.pool.Get().(*[bufferBytes]byte); ok {
+		return had[:]
+	}
+	return make([]byte, bufferBytes)
+}
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferBytes]byte)(buffer)) }
 
 // rewrite makes the request to the server: path and query as they came, the client as far as it is known.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {

@@ -68,7 +68,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") == "" {
 		f.unsigned++
 	}
-	if f.missing && req.action == "GetQueueUrl" && f.queues[req.queue] == nil {
+	if f.missing && req.action != "CreateQueue" && f.queues[req.queue] == nil { // a receive may come late, when its consumer has gone
 		f.mu.Unlock()
 		f.answerMissing(w, req)
 		return

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -383,7 +384,7 @@ func traceOf(h http.Header) queued.Trace {
 	}
 	var b [24]byte
 	rand.Read(b[:])
-	return queued.Trace{Parent: fmt.Sprintf("00-%x-%x-00", b[:16], b[16:])}
+	return queued.Trace{Parent: "00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-00"}
 }
 
 func scheme(r *http.Request) string {

@@ -25,10 +25,14 @@ const replyState = "Forebay-Reply"
 // attend answers with the reply, as soon as it begins, or with 202 when the wait is over. look says that it may be in
 // the store already.
 func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t token, patience time.Duration, look bool) {
-	timer, repeat := time.NewTimer(patience), time.NewTicker(askAgain)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	defer repeat.Stop()
-	stored := look // the reply comes through the store
+	var repeat <-chan time.Time
+	if look { // the reply comes through the store, perhaps from another gateway
+		ticker := time.NewTicker(askAgain)
+		defer ticker.Stop()
+		repeat = ticker.C
+	}
 	for {
 		if look && g.fromStore(w, r, s, t) {
 			return
@@ -41,14 +45,12 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 		case <-s.look:
 			look = true
 			continue
-		case <-repeat.C:
-			if stored {
-				if err := g.seek(t); err != nil {
-					refuse(w, *g.storeProblem(err))
-					return
-				}
-				look = true
+		case <-repeat:
+			if err := g.seek(t); err != nil {
+				refuse(w, *g.storeProblem(err))
+				return
 			}
+			look = true
 			continue
 		case <-timer.C:
 		case <-g.ctx.Done():
@@ -90,19 +92,12 @@ func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 func (g *Gateway) wait(id ID) time.Duration {
 	now := time.Now()
 	for _, l := range g.routes {
-		if sent, ok := l.sentAt(id); ok {
-			_, wait := l.estimate(now)
-			return wait - now.Sub(sent)
+		if wait, ok := l.remaining(id, now); ok {
+			l.peek(now)
+			return wait
 		}
 	}
 	return 0
-}
-
-func (l *lane) sentAt(id ID) (time.Time, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at, ok := l.open[id]
-	return at, ok
 }
 
 // fromStore answers with what the store has. It returns false when there is nothing yet.

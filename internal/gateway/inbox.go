@@ -124,11 +124,16 @@ func (b *inbox) receive() error {
 	if err != nil {
 		return err
 	}
+	take := func(m types.Message) {
+		b.g.take(m, func() { b.g.eraser.Delete(b.url, aws.ToString(m.ReceiptHandle)) })
+	}
 	var taken sync.WaitGroup
-	for _, m := range out.Messages {
-		taken.Go(func() {
-			b.g.take(m, func() { b.g.eraser.Delete(b.url, aws.ToString(m.ReceiptHandle)) })
-		})
+	for i, m := range out.Messages {
+		if i == len(out.Messages)-1 {
+			take(m)
+		} else {
+			taken.Go(func() { take(m) })
+		}
 	}
 	taken.Wait()
 	if len(out.Messages) == 0 {

@@ -17,15 +17,23 @@ type lane struct {
 	url   string // of the queue
 	limit *rate.Limiter
 
-	mu       sync.Mutex
-	active   int                 // requests being answered
-	clients  map[string]*visitor // by who they are
-	open     map[ID]time.Time    // requests without an answer, and when they were sent; at most openMax
-	last     time.Time           // when the last answer came, or the gateway started
-	started  time.Time
-	answers  meter
-	backlog  backlog
-	consumer consumers
+	mu      sync.Mutex
+	active  int                 // requests being answered
+	clients map[string]*visitor // by who they are
+	open    map[ID]ticket       // requests without an answer; at most openMax
+	done    int                 // requests that left open
+	last    time.Time           // when the last answer came, or the gateway started
+	started time.Time
+	pace    pace // of answers to our requests
+	backlog backlog
+}
+
+// ticket is a request that waits for its answer.
+type ticket struct {
+	at   time.Time // when it was sent
+	turn int       // how many leave open until it does, if they leave in their order
+	all  int       // how many waited in the queue, if most were not ours; else zero
+	past int64     // how many had been done then, see backlog.finished
 }
 
 // openMax is how many requests without an answer are remembered on a route, for the estimate of the wait.
@@ -43,7 +51,7 @@ func (g *Gateway) openLane(ctx context.Context, r *Route) (*lane, error) {
 		return nil, fmt.Errorf("route %s: the queue %s cannot be found: %w", r.Name, r.Queue, err)
 	}
 	now := time.Now()
-	l := &lane{Route: r, g: g, url: url, clients: make(map[string]*visitor), open: make(map[ID]time.Time), last: now, started: now}
+	l := &lane{Route: r, g: g, url: url, clients: make(map[string]*visitor), open: make(map[ID]ticket), last: now, started: now}
 	if r.Rate > 0 {
 		l.limit = rate.NewLimiter(rate.Limit(r.Rate), r.Burst)
 	}
@@ -116,8 +124,9 @@ func (l *lane) forget(now time.Time) {
 		}
 	}
 	for id, sent := range l.open {
-		if now.Sub(sent) > l.Deadline {
+		if now.Sub(sent.at) > l.Deadline {
 			delete(l.open, id)
+			l.done++
 		}
 	}
 }
@@ -126,8 +135,13 @@ func (l *lane) forget(now time.Time) {
 func (l *lane) sent(id ID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) < openMax {
-		l.open[id] = now
+	if waiting := len(l.open); waiting < openMax {
+		t := ticket{at: now, turn: l.done + waiting + 1}
+		if all := l.allLocked(now); l.foreignLocked(all) {
+			t.all, t.past = all+1, l.backlog.finished(now)
+		}
+		l.open[id] = t
+		l.pace.rise(now, waiting, waiting+1)
 	}
 	l.backlog.sent++
 }
@@ -140,11 +154,14 @@ func (l *lane) answered(id ID, now time.Time) (took time.Duration, ours bool) {
 	if !ours {
 		return 0, false
 	}
+	l.pace.add(now, 1, len(l.open))
 	delete(l.open, id)
+	l.done++
 	l.last = now
-	l.answers.add(now)
-	l.backlog.sent--
-	return now.Sub(sent), true
+	l.backlog.answered++
+	took = now.Sub(sent.at)
+	l.backlog.learn(sent.all, took)
+	return took, true
 }
 
 // answered notes the first message of an answer on the route that the request went.

@@ -69,8 +69,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Keyring signs requests, and then replies must be signed too. Empty: nothing is signed or checked.
 	Keyring queued.Keyring
-	// Polling, unless nil, tells how many consumers wait at a queue; ok is false when nobody knows.
-	Polling func(ctx context.Context, queue string) (n int, ok bool)
+	// Look, unless nil, tells of a queue what only Forebay knows; ok is false when it does not answer or is another server.
+	Look func(ctx context.Context, queue string) (s Sight, ok bool)
 
 	Log      *slog.Logger          // nil: none
 	Registry prometheus.Registerer // for metrics; nil: none

@@ -97,19 +97,31 @@ func TestAFullQueueSaysWhenToComeBack(t *testing.T) {
 		s := w.gateway(1, func(o *Options) {
 			o.Routes = []Route{{Queue: "requests", Wait: -1, BacklogMax: 30, Path: "/"}}
 		})
-		for range 40 {
-			s.get("/x").location(t)
-			q := w.mustTake()
-			w.reply(q, 200, "", nil)
-			w.kit.Advance(500 * time.Millisecond) // two a second
+		serve := func() { // two a second
+			w.kit.Advance(500 * time.Millisecond)
+			w.reply(w.mustTake(), 200, "", nil)
 		}
 		for range 30 {
+			s.get("/x").location(t)
+		}
+		for range 40 {
+			serve()
+			w.kit.Advance(backlogFresh) // of which nobody makes use, so the rate is two in three seconds
 			s.get("/x").location(t)
 		}
 		w.kit.Advance(backlogFresh)
 		r := s.get("/x")
 		r.want(t, http.StatusServiceUnavailable, "30 requests wait")
-		if got := r.header.Get("Retry-After"); got < "13" || got > "17" || len(got) != 2 {
+		if got := r.header.Get("Retry-After"); got < "43" || got > "47" || len(got) != 2 {
+			t.Errorf("Retry-After is %s s with 30 waiting and two in three seconds served, want about 45", got)
+		}
+		for range 60 {
+			serve()
+			s.get("/x").location(t)
+		}
+		w.kit.Advance(backlogFresh)
+		r = s.get("/x")
+		if got := r.header.Get("Retry-After"); got < "14" || got > "16" || len(got) != 2 {
 			t.Errorf("Retry-After is %s s with 30 waiting and two a second served, want about 15", got)
 		}
 	})
@@ -122,7 +134,7 @@ func TestFailFastNoticesThatNobodyIsThere(t *testing.T) {
 			s := w.gateway(1, func(o *Options) {
 				o.Routes = []Route{{Queue: "requests", Wait: -1, FailFast: 30 * time.Second}}
 				if knows {
-					o.Polling = func(context.Context, string) (int, bool) { return int(polling.Load()), true }
+					o.Look = func(context.Context, string) (Sight, bool) { return Sight{Polling: int(polling.Load())}, true }
 				}
 			})
 			s.get("/x").location(t)
@@ -130,7 +142,7 @@ func TestFailFastNoticesThatNobodyIsThere(t *testing.T) {
 			s.get("/x").want(t, http.StatusServiceUnavailable, "no backend")
 			if knows {
 				polling.Store(1)
-				w.kit.Advance(pollingFresh)
+				w.kit.Advance(backlogFresh)
 			} else {
 				w.reply(w.mustTake(), 200, "here I am", nil)
 			}
@@ -293,6 +305,34 @@ func TestAReplyAsEvents(t *testing.T) {
 		r = s.get(location, "Accept", "text/event-stream", "Last-Event-ID", "one:0")
 		if strings.Contains(r.body, "line") || !strings.Contains(r.body, "event: end") {
 			t.Errorf("what was seen comes again:\n%s", r.body)
+		}
+	})
+}
+
+// TestRetryAfterHeedsWhatOthersHaveSent lets a gateway without limits and of few requests stand in a line that others made.
+func TestRetryAfterHeedsWhatOthersHaveSent(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		began := time.Now()
+		s := w.gateway(1, func(o *Options) {
+			o.Look = func(context.Context, string) (Sight, bool) {
+				done := int(10 * time.Since(began).Seconds())
+				return Sight{Waiting: 300 - done, Deleted: int64(done)}, true
+			}
+		})
+		for range 5 {
+			s.get("/x", "Prefer", "respond-async").location(t)
+			w.kit.Advance(backlogFresh)
+		}
+		first := s.get("/x", "Prefer", "respond-async")
+		if got := first.header.Get("Retry-After"); got < "24" || got > "26" || len(got) != 2 {
+			t.Errorf("Retry-After is %s s with 250 waiting and ten a second served, want about 25", got)
+		}
+		w.kit.Advance(10 * time.Second)
+		s.get("/x", "Prefer", "respond-async").location(t)
+		w.kit.Advance(backlogFresh)
+		again := s.get(first.location(t))
+		if got := again.header.Get("Retry-After"); got < "13" || got > "15" || len(got) != 2 {
+			t.Errorf("Retry-After is %s s after eleven seconds, want about 14", got)
 		}
 	})
 }

@@ -14,7 +14,7 @@ const Most = 10
 
 // gatherer collects things by queue, and hands them on in batches. It holds nothing of a queue for which there is nothing
 // to do. It is safe for concurrent use.
-type gatherer[T any] struct {
+type gatherer[T comparable] struct {
 	workers func(queue string) int        // calls to a queue at one time
 	size    func(T) int                   // what one costs of bytes
 	bytes   int                           // in a batch at most; a single thing may have more
@@ -29,7 +29,7 @@ type gatherer[T any] struct {
 }
 
 // lane is what there is to do for one queue.
-type lane[T any] struct {
+type lane[T comparable] struct {
 	waiting []T
 	active  int         // goroutines at work
 	timer   *time.Timer // runs while something lingers
@@ -45,6 +45,34 @@ func (g *gatherer[T]) begin() *gatherer[T] {
 
 // add takes one thing, once there is room. It does not wait for it to go.
 func (g *gatherer[T]) add(queue string, one T) {
+	if l := g.put(queue, one); l != nil {
+		go g.work(queue, l)
+	}
+}
+
+// call is add for those who wait for the thing to go anyhow: if it goes alone, they make the call themselves, which spares a
+// goroutine and its growth.
+func (g *gatherer[T]) call(queue string, one T) {
+	l := g.put(queue, one)
+	if l == nil {
+		return
+	}
+	runtime.Gosched() // as in work
+	batch := g.next(queue, l)
+	if len(batch) == 1 && batch[0] == one {
+		g.flush(queue, batch)
+		batch = g.next(queue, l)
+	}
+	if len(batch) > 0 {
+		go func() {
+			g.flush(queue, batch)
+			g.work(queue, l)
+		}()
+	}
+}
+
+// put is add without the work, which is the caller's if a lane is returned.
+func (g *gatherer[T]) put(queue string, one T) (todo *lane[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lane(queue)
@@ -55,10 +83,13 @@ func (g *gatherer[T]) add(queue string, one T) {
 	l.waiting = append(l.waiting, one)
 	switch {
 	case g.ready(l) || g.eager && l.active == 0:
-		g.start(queue, l)
+		if g.enlist(queue, l) {
+			return l
+		}
 	case l.timer == nil:
 		l.timer = time.AfterFunc(g.linger, func() { g.over(queue, l) })
 	}
+	return nil
 }
 
 func (g *gatherer[T]) lane(queue string) *lane[T] {
@@ -81,15 +112,18 @@ func (g *gatherer[T]) over(queue string, l *lane[T]) {
 		return // a full batch took the last of it
 	}
 	l.timer, l.due = nil, true
-	g.start(queue, l)
-}
-
-// start has one more goroutine work for a queue, if there may be one more.
-func (g *gatherer[T]) start(queue string, l *lane[T]) {
-	if l.active < g.workers(queue) {
-		l.active++
+	if g.enlist(queue, l) {
 		go g.work(queue, l)
 	}
+}
+
+// enlist says whether one more goroutine may work for a queue, and counts it.
+func (g *gatherer[T]) enlist(queue string, l *lane[T]) bool {
+	if l.active >= g.workers(queue) {
+		return false
+	}
+	l.active++
+	return true
 }
 
 // work makes calls until nothing is left that may go.

@@ -63,7 +63,7 @@ type letter struct {
 // The input must not change any more, whatever the outcome.
 func (s *Sender) Send(ctx context.Context, in *sqs.SendMessageInput) error {
 	l := &letter{ctx: ctx, in: in, done: make(chan error, 1)}
-	s.gather.add(aws.ToString(in.QueueUrl), l)
+	s.gather.call(aws.ToString(in.QueueUrl), l)
 	select {
 	case err := <-l.done:
 		return err
