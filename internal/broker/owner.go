@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 const (
 	roundCommandsMax = 256
 	roundBytesMax    = 1 << 20
+	// roundYieldsMax is how often the owner lets others run before it ends a round. Each sync has its price, and
+	// whoever can run now may have a command that goes into the same one. Nobody runs when there is little to do.
+	roundYieldsMax = 4
 )
 
 // owner is the one goroutine that steps a catalog. Only it touches these fields.
@@ -109,6 +113,7 @@ func ended(c <-chan struct{}) bool {
 // takeMore takes what else has arrived, up to the bounds of a round. Its own commands take turns with those of
 // others, so that a long move task holds nobody up.
 func (o *owner) takeMore() {
+	yields := 0
 	for taken := 1; taken < roundCommandsMax && o.round.batch.Size() < roundBytesMax; taken++ {
 		more := len(o.todo) > 0
 		if more {
@@ -124,7 +129,13 @@ func (o *owner) takeMore() {
 		default:
 		}
 		if !more {
-			return
+			if yields++; yields > roundYieldsMax {
+				return
+			}
+			runtime.Gosched()
+			if len(o.b.commands) == 0 {
+				return
+			}
 		}
 	}
 }
