@@ -1,6 +1,6 @@
 // Package gather makes a call to a queue carry one message when there is little to do and many when there is much. What is
-// sent while another call to the same queue is under way goes together with what else comes until that has ended, or
-// until a batch is full, or a moment has passed; what is deleted always waits a moment for company.
+// sent while other calls to the same queue are under way goes together with what else comes until one of them has ended,
+// or until a batch is full, or a moment has passed; what is deleted always waits a moment for company.
 package gather
 
 import (
@@ -19,7 +19,7 @@ type gatherer[T comparable] struct {
 	size    func(T) int                   // what one costs of bytes
 	bytes   int                           // in a batch at most; a single thing may have more
 	linger  time.Duration                 // until a batch that is not full goes
-	eager   bool                          // what finds no call under way does not linger
+	eager   int                           // what finds fewer calls under way does not linger
 	room    int                           // for things that wait; zero: whoever adds bounds them
 	flush   func(queue string, batch []T) // makes the call; the batch is its own
 
@@ -82,7 +82,7 @@ func (g *gatherer[T]) put(queue string, one T) (todo *lane[T]) {
 	}
 	l.waiting = append(l.waiting, one)
 	switch {
-	case g.ready(l) || g.eager && l.active == 0:
+	case g.ready(l) || l.active < g.eager:
 		if g.enlist(queue, l) {
 			return l
 		}
@@ -142,7 +142,7 @@ func (g *gatherer[T]) work(queue string, l *lane[T]) {
 func (g *gatherer[T]) next(queue string, l *lane[T]) []T {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(l.waiting) == 0 || !g.eager && !g.ready(l) {
+	if len(l.waiting) == 0 || g.eager == 0 && !g.ready(l) {
 		l.active--
 		if l.active == 0 && len(l.waiting) == 0 {
 			delete(g.lanes, queue)

@@ -131,11 +131,13 @@ func (c *crowd) send(ctx context.Context, url string, bodies ...string) {
 	}
 }
 
-// inBubble runs f with a sender of at most so many bytes a call, and waits for the end of everything.
+// inBubble runs f with a sender of at most so many bytes a call, and waits for the end of everything. One call is under way
+// when there is little to do, which makes the tests shorter.
 func inBubble(t *testing.T, q *queue, bytes int, f func(t *testing.T, c *crowd)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{sender: NewSender(q, bytes), results: make(map[string]error)}
+		c.sender.gather.eager = 1
 		f(t, c)
 		c.running.Wait()
 		c.sender.Wait()
@@ -178,6 +180,17 @@ func TestAloneGoesAtOnceAndWhatComesMeanwhileGoesTogether(t *testing.T) {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
+	})
+}
+
+func TestTwoGoAtOnceBesideEachOther(t *testing.T) {
+	q := &queue{takes: sendLinger / 2}
+	inBubble(t, q, 1<<20, func(t *testing.T, c *crowd) {
+		c.sender.gather.eager = sendEager
+		c.send(t.Context(), "q", numbers(5)...)
+		want(t, "before any answer", q.said(), "q: 0; q: 1")
+		c.running.Wait()
+		want(t, "in the end", q.said(), "q: 0; q: 1; q: 2 3 4")
 	})
 }
 

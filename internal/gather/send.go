@@ -24,7 +24,10 @@ type SendClient interface {
 const (
 	// sendCalls is how many calls to one queue are under way at one time, at most.
 	sendCalls = 8
-	// sendLinger is how long a message waits for the call under way to end. A server nearby has answered by then; one far
+	// sendEager is how many calls to one queue are under way at one time when there is little to do. With one alone a
+	// message would often wait for the one before it; with more they would hardly ever go together.
+	sendEager = 2
+	// sendLinger is how long a message waits for a call under way to end. A server nearby has answered by then; one far
 	// away is sent further calls meanwhile.
 	sendLinger = 5 * time.Millisecond
 )
@@ -42,7 +45,7 @@ type Sender struct {
 // one has more alone.
 func NewSender(client SendClient, bytes int) *Sender {
 	s := &Sender{client: client}
-	s.gather = (&gatherer[*letter]{eager: true, linger: sendLinger, bytes: bytes, size: weight, flush: s.flush, workers: func(queue string) int {
+	s.gather = (&gatherer[*letter]{eager: sendEager, linger: sendLinger, bytes: bytes, size: weight, flush: s.flush, workers: func(queue string) int {
 		if strings.HasSuffix(queue, ".fifo") {
 			return 1 // its order is that of the calls
 		}
