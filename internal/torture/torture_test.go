@@ -67,7 +67,7 @@ func (s *totals) log(t *testing.T, runs int, took time.Duration) {
 		c.cuts, c.restarts, float64(c.cuts)/took.Seconds(), *tortureSeed, *tortureSeed+uint64(runs)-1,
 		c.sends, c.repeats, c.deletes, c.purges, c.drops, c.moves, c.deliveries, c.deadLetters,
 		s.violations[history.Lost], s.violations[history.Revived], other)
-	if min(c.restarts, c.repeats, c.deletes, c.purges, c.drops, c.moves, c.deadLetters) == 0 {
+	if runs > 1 && min(c.restarts, c.repeats, c.deletes, c.purges, c.drops, c.moves, c.deadLetters) == 0 { // one run is too short for all
 		t.Errorf("the runs have not done all that they should have: %+v", c)
 	}
 }
