@@ -41,8 +41,10 @@ func plain(o *sqs.Options) bool {
 	_, speaks := o.Protocol.(*awsjson.Protocol)
 	_, measured := o.MeterProvider.(metrics.NopMeterProvider)
 	_, traced := o.TracerProvider.(*tracing.NopTracerProvider)
-	return retries && signs && speaks && measured && traced && !intercepted(o) &&
-		len(o.APIOptions) == 0 && o.ClientLogMode == 0 && o.EndpointResolver == nil && !o.EndpointOptions.DisableHTTPS &&
+	//lint:ignore SA1019 it is old, and still counts
+	resolves := o.EndpointResolver != nil
+	return retries && signs && speaks && measured && traced && !resolves && !intercepted(o) &&
+		len(o.APIOptions) == 0 && o.ClientLogMode == 0 && !o.EndpointOptions.DisableHTTPS &&
 		len(o.AuthSchemes) == 1 && o.AuthSchemes[0].SchemeID() == smithyauth.SchemeIDSigV4 && len(o.AuthSchemePreference) == 0
 }
 

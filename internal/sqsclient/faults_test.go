@@ -253,6 +253,7 @@ func TestWhatAsksForMoreGoesThroughTheSDK(t *testing.T) {
 		{"no region", func(o *sqs.Options) { o.Region = "" }},
 		{"a region that the SDK renames", func(o *sqs.Options) { o.Region = "fips-us-east-1" }},
 		{"an endpoint that the SDK refuses", func(o *sqs.Options) { o.BaseEndpoint = aws.String("http://[::1]:4566") }},
+		//lint:ignore SA1019 who still has one gets what it finds
 		{"a resolver of the first kind", func(o *sqs.Options) { o.EndpointResolver = sqs.EndpointResolverFromURL("http://other") }},
 	} {
 		if c := alone(nil, row.change); c.wire != nil {
