@@ -20,6 +20,7 @@ type lane struct {
 	mu      sync.Mutex
 	active  int                 // requests being answered
 	clients map[string]*visitor // by who they are
+	entered time.Time           // the latest moment that enter was told
 	open    map[ID]ticket       // requests without an answer; at most openMax
 	done    int                 // requests that left open
 	last    time.Time           // when the last answer came, or the gateway started
@@ -62,6 +63,10 @@ func (g *Gateway) openLane(ctx context.Context, r *Route) (*lane, error) {
 func (l *lane) enter(who string, now time.Time) (leave func(), p *problem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if now.Before(l.entered) { // who came first need not get here first, and a limiter whose time goes back counts it twice
+		now = l.entered
+	}
+	l.entered = now
 	if l.Concurrent > 0 && l.active >= l.Concurrent {
 		return nil, &problem{status: http.StatusServiceUnavailable, retry: l.waitLocked(now), what: "this route is answering as many requests as it may"}
 	}
