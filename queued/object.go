@@ -241,13 +241,14 @@ func (w *writer) body(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	start := len(w.b)
-	w.needed("body", string(b))
-	encoded := base64.StdEncoding.EncodedLen(len(b))
-	if text := len(w.b) - start - len(`,"body":`); utf8.Valid(b) && text <= encoded+2 {
-		return
+	if utf8.Valid(b) {
+		start := len(w.b)
+		w.needed("body", string(b))
+		if text := len(w.b) - start - len(`,"body":`); text <= base64.StdEncoding.EncodedLen(len(b))+2 {
+			return
+		}
+		w.b = w.b[:start]
 	}
-	w.b = w.b[:start]
 	w.name("body64")
 	w.b = append(w.b, '"')
 	w.b = base64.StdEncoding.AppendEncode(w.b, b)

@@ -264,6 +264,7 @@ func TestOnlyGenuineRepliesReachTheAsker(t *testing.T) {
 					signature = ""
 				}
 				w.put(back, body, signature)
+				w.kit.Settle() // else two pollers may overtake each other
 			}
 			if got := <-result; !strings.Contains(got, c.want) {
 				t.Errorf("%s: got %s, want %s; log:\n%s", c.name, got, c.want, w.logs.String())

@@ -25,7 +25,7 @@ import (
 type client struct {
 	*sqsclient.Client
 	target target
-	http   *http.Client
+	http   *http.Client // for what is no call of SQS; a backup may be silent for as long as it takes
 }
 
 // idleConnsMax bounds the connections that are kept between calls. It is above the long polls and sends that a gateway
@@ -34,7 +34,7 @@ const idleConnsMax = 512
 
 const (
 	dialMax    = 5 * time.Second // for a connection to the server
-	silenceMax = time.Minute     // for a reply; a long poll is answered after 20 s at the latest
+	silenceMax = time.Minute     // for a reply to a call of SQS; a long poll is answered after 20 s at the latest
 )
 
 // connect finds the server and returns a client for it. It sends nothing yet.
@@ -43,15 +43,16 @@ func (a *app) connect() (*client, error) {
 	if err := t.resolve(); err != nil {
 		return nil, err
 	}
-	c := &client{target: t, http: &http.Client{Transport: straight.New(&http.Transport{
+	c := &client{target: t, http: &http.Client{}}
+	calls := &http.Client{Transport: straight.New(&http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialMax}).DialContext,
 		MaxIdleConnsPerHost: idleConnsMax, ResponseHeaderTimeout: silenceMax,
-	})}}
+	})}
 	c.Client = sqsclient.New(sqs.New(sqs.Options{
 		BaseEndpoint: aws.String(t.endpoint),
 		Region:       t.region,
 		Credentials:  credentials.NewStaticCredentialsProvider(t.keyID, t.secret, ""),
-		HTTPClient:   c.http,
+		HTTPClient:   calls,
 		AppID:        "forebay-cli",
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxBackoff = 2 * time.Second
