@@ -17,7 +17,7 @@ REQUESTS  ?= 10000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
 CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker ./queued \
-  ./internal/backend ./internal/gateway ./internal/gather ./internal/sqsclient ./internal/straight
+  ./internal/backend ./internal/gateway ./internal/gather ./internal/sqsclient ./internal/straight ./internal/nonblock
 
 # The packages whose tests cut the power.
 TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')

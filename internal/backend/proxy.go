@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/nonblock"
 	"github.com/forebay-mq/forebay/queued"
 )
 
@@ -91,7 +92,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	if o.Transport == nil {
 		o.Transport = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			DialContext:         dial,
 			TLSHandshakeTimeout: connectTimeout, DisableCompression: true, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: 90 * time.Second,
 		}
@@ -104,6 +105,15 @@ func New(o Options) (*Proxy, error) {
 		ErrorLog:      slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
 	return p, nil
+}
+
+// dial connects to the server.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return nonblock.Conn(c), nil
 }
 
 // ServeHTTP implements http.Handler, for requests that come from queued.Serve.

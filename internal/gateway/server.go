@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/forebay-mq/forebay/internal/nonblock"
 )
 
 // The limits of a connection to the public side. Replies have limits of their own, since a client may wait long for one.
@@ -74,7 +76,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		<-l.free
 		return nil, err
 	}
-	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.free })}, nil
+	return &limitedConn{Conn: nonblock.Conn(conn), release: sync.OnceFunc(func() { <-l.free })}, nil
 }
 
 // Close implements net.Listener.

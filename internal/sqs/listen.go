@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/forebay-mq/forebay/internal/nonblock"
 )
 
 // ServerOptions are for [NewServer]. The zero value is right for a public server.
@@ -74,7 +76,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		}
 		addr := addressOf(conn)
 		if l.enter(addr) {
-			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.leave(addr) })}, nil
+			return &limitedConn{Conn: nonblock.Conn(conn), leave: sync.OnceFunc(func() { l.leave(addr) })}, nil
 		}
 		if l.limits.Refused != nil {
 			l.limits.Refused()

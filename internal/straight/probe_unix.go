@@ -2,7 +2,11 @@
 
 package straight
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/forebay-mq/forebay/internal/nonblock"
+)
 
 // probe looks, without waiting, whether a connection is open and silent. It reads below TLS. That the server has
 // closed in the meantime is found here, before a request is sent for nothing; and a server that speaks without being
@@ -17,7 +21,7 @@ type probe struct {
 // init prepares for quiet, so that this takes no memory.
 func (p *probe) init() {
 	p.look = func(fd uintptr) bool {
-		_, err := syscall.Read(int(fd), p.one[:])
+		_, err := nonblock.Read(fd, p.one[:])
 		p.silent = err == syscall.EAGAIN // there is nothing to read, and no end
 		return true
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/forebay-mq/forebay/internal/nonblock"
 )
 
 const (
@@ -127,6 +129,7 @@ func (t *Transport) connect(ctx context.Context, to place) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	raw = nonblock.Conn(raw)
 	if to.scheme == "http" {
 		return newConn(t, to, raw, raw), nil
 	}
