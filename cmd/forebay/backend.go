@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/forebay-mq/forebay/internal/backend"
+	"github.com/forebay-mq/forebay/internal/bench"
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 	"github.com/forebay-mq/forebay/queued"
@@ -173,6 +174,7 @@ func (f *backendFlags) proxying(logger *slog.Logger) (backend.Options, error) {
 
 func (a *app) backend(ctx context.Context, f *backendFlags) error {
 	leaveRoom()
+	spareProcessors(ctx, bench.OwnCPU)
 	var serving queued.Options
 	if err := f.serving(&serving); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
+	"github.com/forebay-mq/forebay/internal/bench"
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/gateway"
 	"github.com/forebay-mq/forebay/internal/telemetry"
@@ -108,6 +109,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 // gateway runs a gateway until ctx ends.
 func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logger) error {
 	leaveRoom()
+	spareProcessors(ctx, bench.OwnCPU)
 	opts, err := file.options()
 	if err != nil {
 		return &failure{code: exitUsage, what: err.Error(), err: err}

@@ -22,7 +22,7 @@ type usage struct {
 
 // usageNow looks at this process and, on Linux, at the server's. A pid of 0 is no server.
 func usageNow(pid int) usage {
-	u := usage{own: ownCPU()}
+	u := usage{own: OwnCPU()}
 	if pid == 0 {
 		return u
 	}
