@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -67,37 +66,6 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 		}
 		return
 	}
-}
-
-// pending answers that the reply is not there yet, and where it will be.
-func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
-	g.metrics.pending()
-	location := g.replyURL(t)
-	h := w.Header()
-	h.Set("Location", location)
-	h.Set("Content-Location", location)
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set(replyState, "pending")
-	h.Set("Retry-After", wholeSeconds(g.wait(t.id)))
-	text, err := json.Marshal(map[string]any{"status": "pending", "reply": location, "expires": t.expires.UTC().Format(time.RFC3339)})
-	if err != nil {
-		return // texts can always be written
-	}
-	w.WriteHeader(http.StatusAccepted)
-	_, _ = w.Write(append(text, '\n'))
-}
-
-// wait estimates how long a request will wait for its answer; zero when nothing is known.
-func (g *Gateway) wait(id ID) time.Duration {
-	now := time.Now()
-	for _, l := range g.routes {
-		if wait, ok := l.remaining(id, now); ok {
-			l.peek(now)
-			return wait
-		}
-	}
-	return 0
 }
 
 // fromStore answers with what the store has. It returns false when there is nothing yet.

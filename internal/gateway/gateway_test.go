@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,41 @@ func TestTheWaitEndsWithAPlaceForTheReply(t *testing.T) {
 		w.mustTake()
 		w.reply(w.mustTake(), 200, "later", nil)
 		s.get(location).want(t, 200, "later")
+	})
+}
+
+// browser is what browsers ask for when somebody opens a page.
+const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+func TestPeopleWaitBeforeAPageThatLooksAgain(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		s := w.gateway(1, nil)
+		a := s.get("/x", "Accept", browser)
+		location := a.location(t)
+		a.want(t, http.StatusAccepted, `<a href="`+location+`">`)
+		if got := a.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+			t.Errorf("the page is %q", got)
+		}
+		pause, to, _ := strings.Cut(a.header.Get("Refresh"), "; url=")
+		if n, err := strconv.Atoi(pause); err != nil || n < 1 || n > 10 || to != location {
+			t.Errorf("the page looks again after %q at %q, want 1 to 10 seconds and %q", pause, to, location)
+		}
+		s.get(to, "Accept", browser).want(t, http.StatusAccepted, "This page looks again")
+		w.reply(w.mustTake(), 200, "there", nil)
+		s.get(to, "Accept", browser).want(t, 200, "there")
+	})
+}
+
+func TestProgramsWaitWithJSON(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		s := w.gateway(1, nil)
+		for _, accept := range []string{"*/*", "application/json", "text/*", ""} {
+			a := s.get("/x", "Prefer", "respond-async", "Accept", accept)
+			a.want(t, http.StatusAccepted, `"reply":"`+a.location(t)+`"`)
+			if a.header.Get("Refresh") != "" || a.header.Get("Content-Type") != "application/json" {
+				t.Errorf("Accept %q: %v", accept, a.header)
+			}
+		}
 	})
 }
 
