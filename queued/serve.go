@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -121,6 +122,9 @@ func (s *server) poll(ctx, work context.Context) {
 			default:
 				s.working.Go(func() { s.hand(work, m) })
 			}
+		}
+		if len(messages) > 0 {
+			runtime.Gosched() // the next poll can wait, the askers have done so already
 		}
 		s.release(n - len(messages))
 		if err == nil || ctx.Err() != nil {

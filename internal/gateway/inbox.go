@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,6 +139,8 @@ func (b *inbox) receive() error {
 	taken.Wait()
 	if len(out.Messages) == 0 {
 		b.emptied.Store(time.Now().Unix())
+	} else {
+		runtime.Gosched() // the next poll can wait, the clients have done so already
 	}
 	return nil
 }
