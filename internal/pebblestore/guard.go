@@ -31,7 +31,7 @@ func (g guardFS) guard(name string, f vfs.File, err error) (vfs.File, error) {
 		return f, err
 	}
 	g.check("create", name, err)
-	return guardFile{f, g, name}, nil
+	return newLogFile(guardFile{f, g, name}), nil
 }
 
 // Create implements vfs.FS.

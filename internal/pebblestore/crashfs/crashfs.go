@@ -35,6 +35,27 @@ func (f *FS) ReuseForWrite(oldName, newName string, category vfs.DiskWriteCatego
 	return f.OpenReadWrite(newName, category)
 }
 
+// Create implements [vfs.FS].
+func (f *FS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	made, err := f.MemFS.Create(name, category)
+	if err != nil {
+		return nil, err
+	}
+	return file{made}, nil
+}
+
+// file can be made longer without being written, as files on disk can.
+type file struct{ vfs.File }
+
+// lengthenMost is by how much a file becomes longer at a time, in bytes. Each sync copies the whole of it.
+const lengthenMost = 1 << 10
+
+// Lengthen puts zeros behind the end of the file, which is at from, up to to or less, and returns its length.
+func (f file) Lengthen(from, to int64) (int64, error) {
+	n, err := f.WriteAt(make([]byte, min(to-from, lengthenMost)), from)
+	return from + int64(n), err
+}
+
 // Lock locks the name until the result is closed. See [vfs.FS].
 func (f *FS) Lock(name string) (io.Closer, error) {
 	f.mu.Lock()
