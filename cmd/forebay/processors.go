@@ -24,7 +24,6 @@ func spareProcessors(ctx context.Context, used func() time.Duration) {
 	if os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 || before == 0 {
 		return
 	}
-	one := true
 	runtime.GOMAXPROCS(1)
 	look := time.NewTicker(processorsEvery)
 	go func() {
@@ -36,7 +35,7 @@ func spareProcessors(ctx context.Context, used func() time.Duration) {
 				return
 			case <-look.C:
 			}
-			now, sum := time.Now(), used()
+			now, sum, one := time.Now(), used(), runtime.GOMAXPROCS(0) == 1
 			enough := oneIsEnough(one, float64(sum-before)/float64(now.Sub(at)))
 			before, at = sum, now
 			switch {
@@ -45,7 +44,6 @@ func spareProcessors(ctx context.Context, used func() time.Duration) {
 			case !enough && one:
 				runtime.SetDefaultGOMAXPROCS()
 			}
-			one = enough
 		}
 	}()
 }

@@ -10,6 +10,8 @@ import (
 
 // A process gets all processors while it is busy, one while it is not, and what it had when the command ends.
 func TestProcessorsAreSparedWhileOneIsEnough(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	t.Setenv("GOMAXPROCS", "")
 	runtime.SetDefaultGOMAXPROCS()
 	all := runtime.GOMAXPROCS(0)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -34,8 +33,7 @@ func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 	h.Set(replyState, "pending")
 	h.Set("Retry-After", wholeSeconds(wait))
 	if accepts(r.Header, "text/html") {
-		pause := min(max(wait, time.Second), pageLooksAgain).Round(time.Second)
-		h.Set("Refresh", strconv.Itoa(int(pause/time.Second))+"; url="+location)
+		h.Set("Refresh", wholeSeconds(min(wait, pageLooksAgain))+"; url="+location)
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'")
 		w.WriteHeader(http.StatusAccepted)

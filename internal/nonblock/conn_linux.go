@@ -14,9 +14,8 @@ const callMost = 64 << 10
 
 // conn is a TCP connection whose Read and Write are made here. All else is the connection's own.
 type conn struct {
-	net.Conn
-	tcp *net.TCPConn // the same
-	raw syscall.RawConn
+	net.Conn // a *net.TCPConn
+	raw      syscall.RawConn
 
 	in, out transfer
 }
@@ -41,7 +40,7 @@ func Conn(c net.Conn) net.Conn {
 	if err != nil {
 		return c
 	}
-	n := &conn{Conn: tcp, tcp: tcp, raw: raw}
+	n := &conn{Conn: tcp, raw: raw}
 	n.in.call, n.out.call = n.in.read, n.out.write
 	return n
 }
@@ -62,7 +61,7 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 // CloseWrite tells the peer that nothing more will come.
-func (c *conn) CloseWrite() error { return c.tcp.CloseWrite() }
+func (c *conn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
 
 // SyscallConn implements syscall.Conn.
 func (c *conn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
