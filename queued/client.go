@@ -49,8 +49,10 @@ func hopeless(err error) bool {
 }
 
 // queueName is the last part of a queue's URL, or the name itself; what follows # is the name of a virtual queue.
+// Slashes at the end mean nothing.
 func queueName(queue string) string {
 	queue, _, _ = strings.Cut(queue, "#")
+	queue = strings.TrimRight(queue, "/")
 	return queue[strings.LastIndexByte(queue, '/')+1:]
 }
 

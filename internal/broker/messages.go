@@ -120,7 +120,7 @@ func (b *Broker) ChangeMessageVisibilityBatch(
 	ctx context.Context, by queue.Caller, in *queue.ChangeMessageVisibilityBatchInput,
 ) (*queue.BatchOutput, error) {
 	entries, invalid := queue.PrepareChange(b.sealer, in.Entries)
-	cmd := &queue.ChangeVisibility{By: by, Queue: in.Queue, Entries: entries, Invalid: invalid}
+	cmd := &queue.ChangeVisibility{By: by, Queue: in.Queue, Entries: entries, Batch: true, Invalid: invalid}
 	refusals, err := b.each(ctx, cmd)
 	if err != nil {
 		return nil, err

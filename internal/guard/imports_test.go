@@ -87,7 +87,7 @@ var rules = []rule{
 		why:     "it speaks the public protocol to any server; of this one it shares the letters and how to sign, nothing that knows a queue"},
 	{pkg: "internal/sqs/awsquery", imports: []string{"internal/queue", "internal/sqs/wire"},
 		why: "as awsjson; the two codecs do not know each other"},
-	{pkg: "internal/sqs", imports: []string{"internal/nonblock", "internal/queue", "internal/sqs/..."},
+	{pkg: "internal/sqs", imports: []string{"internal/nonblock", "internal/queue", "internal/sigv4/sign", "internal/sqs/..."},
 		why: "a front speaks to queue.Service, never to the broker behind it"},
 
 	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/signals", "internal/telemetry", "internal/broker",

@@ -40,6 +40,7 @@ type queueSource struct {
 // NewSource observes the queue of a name or URL through GetQueueAttributes and, unless ask is nil, through Forebay's
 // JSON API. A server without that API is remarked upon once.
 func NewSource(client *sqs.Client, ask Asker, queue string, log *slog.Logger) Source {
+	queue = strings.TrimRight(queue, "/")
 	s := &queueSource{client: client, ask: ask, name: queue[strings.LastIndexByte(queue, '/')+1:], log: log.With("queue", queue)}
 	if strings.Contains(queue, "/") {
 		s.url = queue

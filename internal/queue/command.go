@@ -117,6 +117,7 @@ type ChangeVisibility struct {
 	By      Caller
 	Queue   Ref
 	Entries []HeldReceipt
+	Batch   bool  // ChangeMessageVisibilityBatch: an entry whose message is not in flight fails, with a code of its own
 	Invalid error // as in Send
 }
 

@@ -176,7 +176,7 @@ func (c *condition) compareARN(key string, values []string) error {
 		return wrongKey(key)
 	}
 	for _, v := range values {
-		if v != "*" && (!strings.HasPrefix(v, "arn:") || strings.Count(v, ":") < 5) {
+		if v != "*" && v != matchesNothing && (!strings.HasPrefix(v, "arn:") || strings.Count(v, ":") < 5) {
 			return fmt.Errorf("%q is not an ARN", v)
 		}
 	}

@@ -7,14 +7,14 @@ import (
 
 // depart takes a visible message out of delivery until it arrives in another queue.
 func (q *queue) depart(e *entry, to ID, task string) {
-	q.turnTo(phaseLeaving, e, e.visible, false)
+	q.turnTo(phaseLeaving, e, e.visible)
 	q.c.result.Departures = append(q.c.result.Departures, Departure{
 		Queue: q.id, Seq: e.seq, To: to, Task: task, Message: e.message,
 	})
 }
 
 // stay gives a message that could not leave back to delivery.
-func (q *queue) stay(e *entry) { q.turnTo(phaseVisible, e, e.visible, true) }
+func (q *queue) stay(e *entry) { q.turnTo(phaseVisible, e, e.visible) }
 
 func (cmd *Arrive) step(c *Catalog, now Millis) (any, error) {
 	for i := range cmd.Departures {

@@ -59,7 +59,7 @@ func (gs *groups) detach(e *entry) {
 		delete(gs.byID, g.id)
 		return
 	}
-	gs.update(g, false)
+	gs.update(g)
 }
 
 // next returns the group's first message that is not on its way to another queue.
@@ -71,24 +71,21 @@ func (g *group) next() *entry {
 	return e
 }
 
-// update gives the group a turn, or takes it away, as its head demands. early gives it the next turn.
-func (gs *groups) update(g *group, early bool) {
+// update gives the group a turn behind those that wait, or takes it away, as its head demands.
+func (gs *groups) update(g *group) {
 	e := g.next()
 	switch {
 	case e == nil || e.phase != phaseVisible:
 		g.turn.leave()
 	case g.turn.in != nil:
-	case early:
-		gs.turns.pushFront(&g.turn)
 	default:
 		gs.turns.pushBack(&g.turn)
 	}
 }
 
-// show is called when e has become visible; early says that it was received before, so that its group is next.
-func (gs *groups) show(e *entry, early bool) { gs.update(e.group, early) }
+func (gs *groups) show(e *entry) { gs.update(e.group) }
 
-func (gs *groups) hide(e *entry) { gs.update(e.group, false) }
+func (gs *groups) hide(e *entry) { gs.update(e.group) }
 
 func (gs *groups) flight(*entry, int) {}
 
@@ -123,7 +120,7 @@ func (gs *groups) pick(n int, take func(*entry) bool) {
 	}
 	for _, g := range served {
 		if gs.byID[g.id] == g {
-			gs.update(g, false)
+			gs.update(g)
 		}
 	}
 }

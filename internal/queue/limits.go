@@ -39,6 +39,7 @@ const (
 // Times of the SQS contract.
 const (
 	VisibilityMax    = 12 * time.Hour
+	ReceiptMax       = 12 * time.Hour // how long a receipt handle of a standard queue is good, from its receive
 	DelayMax         = 15 * time.Minute
 	WaitMax          = 20 * time.Second
 	RetentionMin     = time.Minute

@@ -9,7 +9,7 @@ import (
 type order interface {
 	attach(e *entry, groupID string)
 	detach(e *entry)
-	show(e *entry, early bool)
+	show(e *entry)
 	hide(e *entry)
 	flight(e *entry, change int)
 	pick(n int, take func(*entry) bool)
@@ -114,16 +114,16 @@ func (q *queue) add(e *entry, groupID string) {
 	if !e.stated {
 		q.fresh.push(e, int64(e.seq))
 	}
-	q.enter(e, false)
+	q.enter(e)
 }
 
-// enter does the bookkeeping of e's phase; early is for show.
-func (q *queue) enter(e *entry, early bool) {
+// enter does the bookkeeping of e's phase.
+func (q *queue) enter(e *entry) {
 	q.ages.put(e)
 	switch e.phase {
 	case phaseVisible:
 		q.inMemory++
-		q.line.show(e, early)
+		q.line.show(e)
 		return
 	case phaseDelayed:
 		q.delayed++
@@ -156,13 +156,13 @@ func (q *queue) exit(e *entry) {
 }
 
 // turnTo moves e to another phase, or to a new moment in the same one.
-func (q *queue) turnTo(p phase, e *entry, until Millis, early bool) {
+func (q *queue) turnTo(p phase, e *entry, until Millis) {
 	q.exit(e)
 	if e.holder != nil && p != phaseInFlight {
 		q.letGo(e)
 	}
 	e.phase, e.visible = p, until
-	q.enter(e, early)
+	q.enter(e)
 }
 
 // forget takes e out of memory.
@@ -201,11 +201,10 @@ func (q *queue) store(e *entry) {
 func (q *queue) advance(now Millis) {
 	ready := false
 	for e := q.due.min(); e != nil && e.visible <= now; e = q.due.min() {
-		received := e.phase == phaseInFlight
-		if received {
+		if e.phase == phaseInFlight {
 			q.counters.Timeouts++
 		}
-		q.turnTo(phaseVisible, e, e.visible, received)
+		q.turnTo(phaseVisible, e, e.visible)
 		ready = true
 	}
 	for e := q.ages.first(); e != nil && e.sent.Add(q.retention()) <= now; e = q.ages.first() {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // traceAttribute is the one system attribute that a sender can set.
@@ -91,7 +93,7 @@ func checkAttributeName(name string) error {
 	case hasPrefixFold(name, "aws.") || hasPrefixFold(name, "amazon."):
 		return Errorf(CodeInvalidParameterValue, "You can't use message attribute names beginning with 'AWS.' or 'Amazon'. "+
 			"These strings are reserved for internal use.")
-	case !isDotted(name):
+	case !isAttributeName(name):
 		return Errorf(CodeInvalidParameterValue, "Invalid message (user) attribute name '%s'. It can only include alphanumeric "+
 			"characters, hyphens, underscores and single periods between them.", excerpt(name))
 	}
@@ -145,6 +147,18 @@ func checkTypedValue(a *MessageAttribute, base string) error {
 // hasPrefixFold is strings.HasPrefix for any case of ASCII letters.
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// isAttributeName reports whether name is dotted words, in which letters beyond ASCII may stand too: the service
+// accepts them, although its documentation does not say so.
+func isAttributeName(name string) bool {
+	ascii := strings.Map(func(r rune) rune {
+		if r > unicode.MaxASCII && r != utf8.RuneError && unicode.IsLetter(r) {
+			return 'a'
+		}
+		return r
+	}, name)
+	return isDotted(ascii)
 }
 
 // isDotted says whether s is made of ASCII letters, digits, hyphens and underscores with single dots between them.

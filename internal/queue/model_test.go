@@ -274,7 +274,8 @@ func (mt *machineTest) delete(t *rapid.T) {
 	}
 	forgotten := h.receipt.Attempt > msg.receives
 	newest := h.receipt == msg.handle && h.receipt.Attempt == msg.receives
-	want := forgotten || newest && (!mt.m.fifo || msg.inFlight && msg.hidden > mt.now())
+	held := msg.inFlight && msg.hidden > mt.now()
+	want := forgotten || !mt.m.fifo && (newest || !held) || newest && held
 	if refused != (mt.m.fifo && !want) {
 		t.Fatalf("deleting %s: refused is %v", h.body, refused)
 	}
@@ -291,12 +292,16 @@ func (mt *machineTest) delete(t *rapid.T) {
 func (mt *machineTest) change(t *rapid.T) {
 	h := mt.pickHandle(t)
 	timeout := rapid.SampledFrom([]int64{0, 10, 100}).Draw(t, "timeout")
-	value, err := mt.w.step(&ChangeVisibility{By: mt.w.by, Queue: Ref{Name: mt.name},
+	batch := rapid.Bool().Draw(t, "batch")
+	value, err := mt.w.step(&ChangeVisibility{By: mt.w.by, Queue: Ref{Name: mt.name}, Batch: batch,
 		Entries: []HeldReceipt{{Receipt: h.receipt, Text: h.body, Visibility: IntOf(timeout)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if value.([]*Error)[0] != nil {
+	if refusal := value.([]*Error)[0]; refusal != nil {
+		if batch && refusal.Code != CodeReceiptHandleIsInvalid && refusal.Code != CodeInvalidParameterValue {
+			t.Fatalf("changing the timeout of %s in a batch was refused with %v", h.body, refusal)
+		}
 		if msg := mt.m.find(h.body); msg != nil && h.receipt == msg.handle && msg.inFlight && msg.hidden > mt.now() {
 			t.Fatalf("changing the timeout of %s was refused: %v", h.body, value)
 		}
@@ -305,6 +310,9 @@ func (mt *machineTest) change(t *rapid.T) {
 	msg := mt.m.find(h.body)
 	if msg == nil {
 		t.Fatalf("the timeout of %s was changed, which is gone", h.body)
+	}
+	if batch && !(msg.inFlight && msg.hidden > mt.now()) {
+		t.Fatalf("the timeout of %s was changed in a batch, which is not in flight", h.body)
 	}
 	if !msg.held(mt.now()) {
 		msg.holder = "" // it was given back before

@@ -4,7 +4,19 @@ import "strings"
 
 // Policy is a parsed SQS access policy, or what the grants of a key amount to. It is immutable. The nil Policy
 // has no statements and matches nothing.
-type Policy struct{ statements []statement }
+type Policy struct {
+	statements []statement
+	noARNs     []string
+}
+
+// NoARNs returns the texts of the policy that stand where an ARN belongs and are none, so that they match nothing. A
+// statement that has only such a Resource does nothing, even if it is a Deny. The slice is the policy's own.
+func (p *Policy) NoARNs() []string {
+	if p == nil {
+		return nil
+	}
+	return p.noARNs
+}
 
 // statement is one Allow or Deny. All of its parts must match.
 type statement struct {

@@ -71,6 +71,10 @@ func TestEvaluate(t *testing.T) {
 		{"another queue's ARN", open + `,"Action":"sqs:*","Resource":"` + testQueue + `2"`, "SendMessage", stranger, NoMatch},
 		{"a resource with wildcards", open + `,"Action":"sqs:*","Resource":"arn:aws:sqs:*:*:ord*"`, "SendMessage", stranger, Allowed},
 		{"any resource", open + `,"Action":"sqs:*","Resource":["*"]`, "SendMessage", stranger, Allowed},
+		{"a resource that is no ARN", open + `,"Action":"sqs:*","Resource":"orders"`, "SendMessage", stranger, NoMatch},
+		{"an empty resource", open + `,"Action":"sqs:*","Resource":""`, "SendMessage", stranger, NoMatch},
+		{"a pattern that is no ARN and would fit", open + `,"Action":"sqs:*","Resource":["*orders", "a*", "arn:*"]`, "SendMessage", stranger, NoMatch},
+		{"a resource that is no ARN beside one that is", open + `,"Action":"sqs:*","Resource":["orders","` + testQueue + `"]`, "SendMessage", stranger, Allowed},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			text := statementText(row.members)
@@ -138,6 +142,8 @@ func TestConditions(t *testing.T) {
 		{"a stranger where it need not exist", `"StringEqualsIfExists":{"aws:PrincipalAccount":"000000000000"}`, stranger, true},
 		{"the root has no user name", `"StringLike":{"aws:username":"*"}`, root, false},
 		{"nothing has a source ARN", `"ArnLike":{"aws:SourceArn":"*"}`, web, false},
+		{"a source ARN that is none", `"ArnEquals":{"aws:SourceArn":"orders"}`, web, false},
+		{"unlike a source ARN that is none", `"ArnNotEquals":{"aws:SourceArn":"orders"}`, web, true},
 		{"nor a source account", `"StringEquals":{"aws:SourceAccount":"000000000000"}`, web, false},
 		{"two conditions, one fails", `"Bool":{"aws:SecureTransport":"true"},"StringLike":{"aws:username":"x*"}`, near, false},
 		{"two keys of one operator, one fails", `"StringEquals":{"aws:username":"web","aws:PrincipalAccount":"1"}`, near, false},
@@ -202,7 +208,6 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"an unknown action", statementText(`"Effect":"Allow","Principal":"*","Action":"sqs:Nope"`), CodeInvalidAttributeValue, `"sqs:Nope"`},
 		{"another service's action", statementText(`"Effect":"Allow","Principal":"*","Action":"sns:Publish"`), CodeInvalidAttributeValue, `"sns:Publish"`},
 		{"Action and NotAction", statementText(good + `,"NotAction":"sqs:SendMessage"`), CodeInvalidAttributeValue, ""},
-		{"a resource that is no ARN", statementText(good + `,"Resource":"orders"`), CodeInvalidAttributeValue, ""},
 		{"resources by exception", statementText(good + `,"NotResource":"*"`), CodeInvalidAttributeValue, `"NotResource"`},
 		{"an unknown operator", statementText(good + `,"Condition":{"NumericEquals":{"aws:EpochTime":"1"}}`), CodeInvalidAttributeValue, "NumericEquals"},
 		{"a set operator", statementText(good + `,"Condition":{"ForAnyValue:StringEquals":{"aws:username":"x"}}`), CodeInvalidAttributeValue, "ForAnyValue:StringEquals"},

@@ -13,7 +13,8 @@ import (
 // ParsePolicy reads the text of a Policy attribute. The empty text is no policy, and a nil Policy.
 //
 // What is malformed is CodeInvalidAttributeValue, what is too much of something CodeOverLimit. A member,
-// operator or key that is valid on AWS and not understood here is refused by name, never ignored.
+// operator or key that is valid on AWS and not understood here is refused by name, never ignored. A text that is no ARN
+// where one belongs is accepted, as at AWS, and matches nothing: see [Policy.NoARNs].
 func ParsePolicy(text string) (*Policy, error) {
 	if text == "" {
 		return nil, nil
@@ -27,7 +28,7 @@ func ParsePolicy(text string) (*Policy, error) {
 	var p policyParser
 	err := p.document([]byte(text))
 	if err == nil {
-		return &Policy{statements: p.statements}, nil
+		return &Policy{statements: p.statements, noARNs: p.noARNs}, nil
 	}
 	var refusal *Error
 	if errors.As(err, &refusal) {
@@ -59,6 +60,7 @@ type policyParser struct {
 	sids       []string
 	principals int
 	conditions int
+	noARNs     []string
 }
 
 func (p *policyParser) document(raw []byte) error {
@@ -138,7 +140,7 @@ func (p *policyParser) statement(raw json.RawMessage) (statement, error) {
 			s.exceptActs = m.name == "NotAction"
 			s.actions, err = actionPatterns(m.value)
 		case "Resource":
-			s.resources, err = resourcePatterns(m.value)
+			s.resources, err = p.resourcePatterns(m.value)
 		case "Condition":
 			s.conditions, err = p.conditionsOf(m.value)
 		default:
@@ -267,17 +269,27 @@ func actionPattern(name string) (string, error) {
 	return "", unsupported("%q is no action of this service", name)
 }
 
-func resourcePatterns(raw json.RawMessage) ([]string, error) {
+func (p *policyParser) resourcePatterns(raw json.RawMessage) ([]string, error) {
 	patterns, err := textValues(raw)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range patterns {
-		if p != "*" && !strings.HasPrefix(p, "arn:") {
-			return nil, fmt.Errorf("the Resource %q is not an ARN", p)
+	return p.arnPatterns(patterns), nil
+}
+
+// matchesNothing is the pattern that stands for a text that is no ARN: every resource and source has a name.
+const matchesNothing = ""
+
+// arnPatterns replaces the patterns that are no ARN, nor a lone *, with one that matches nothing, and notes them.
+// "ord*" must not match arn:… by chance.
+func (p *policyParser) arnPatterns(patterns []string) []string {
+	for i, pattern := range patterns {
+		if pattern != "*" && (!strings.HasPrefix(pattern, "arn:") || strings.Count(pattern, ":") < 5) {
+			p.noARNs = append(p.noARNs, pattern)
+			patterns[i] = matchesNothing
 		}
 	}
-	return patterns, nil
+	return patterns
 }
 
 func (p *policyParser) conditionsOf(raw json.RawMessage) ([]condition, error) {
@@ -295,6 +307,9 @@ func (p *policyParser) conditionsOf(raw json.RawMessage) ([]condition, error) {
 			values, err := scalarValues(key.value)
 			if err != nil {
 				return nil, err
+			}
+			if strings.EqualFold(key.name, "aws:SourceArn") {
+				values = p.arnPatterns(values)
 			}
 			c, err := newCondition(operator.name, key.name, values)
 			if err != nil {

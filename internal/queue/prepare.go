@@ -97,7 +97,7 @@ func traceHeader(d *Draft) string {
 // PrepareBatch checks a batch as a whole: entries present and not too many, ids, sum of sizes. The error is for
 // Send.Invalid. Without one it prepares each entry, which may have an error of its own.
 func PrepareBatch(by Caller, in *SendMessageBatchInput) ([]Prepared, error) {
-	ids := func(i int) string { return in.Entries[i].ID }
+	ids := func(i int) (string, bool) { return in.Entries[i].ID, in.Entries[i].IDEmpty }
 	if err := checkEntries("SendMessageBatchRequestEntry", len(in.Entries), ids); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func PrepareReceipt(s *Sealer, text string) HeldReceipt { return openReceipt(s, 
 // PrepareDelete checks a batch as a whole, for Delete.Invalid, and opens the receipt handles of its entries.
 func PrepareDelete(s *Sealer, entries []DeleteMessageBatchEntry) ([]HeldReceipt, error) {
 	const kind = "DeleteMessageBatchRequestEntry"
-	if err := checkEntries(kind, len(entries), func(i int) string { return entries[i].ID }); err != nil {
+	if err := checkEntries(kind, len(entries), func(i int) (string, bool) { return entries[i].ID, entries[i].IDEmpty }); err != nil {
 		return nil, err
 	}
 	held := make([]HeldReceipt, len(entries))
@@ -138,7 +138,7 @@ func PrepareDelete(s *Sealer, entries []DeleteMessageBatchEntry) ([]HeldReceipt,
 // checks the timeouts of its entries.
 func PrepareChange(s *Sealer, entries []ChangeMessageVisibilityBatchEntry) ([]HeldReceipt, error) {
 	const kind = "ChangeMessageVisibilityBatchRequestEntry"
-	if err := checkEntries(kind, len(entries), func(i int) string { return entries[i].ID }); err != nil {
+	if err := checkEntries(kind, len(entries), func(i int) (string, bool) { return entries[i].ID, entries[i].IDEmpty }); err != nil {
 		return nil, err
 	}
 	held := make([]HeldReceipt, len(entries))

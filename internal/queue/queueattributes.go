@@ -103,9 +103,9 @@ func (q *queue) delayAnew(now Millis) {
 		q.ages.put(e)
 		switch {
 		case until > now:
-			q.turnTo(phaseDelayed, e, until, false)
+			q.turnTo(phaseDelayed, e, until)
 		case e.phase == phaseDelayed:
-			q.turnTo(phaseVisible, e, until, false)
+			q.turnTo(phaseVisible, e, until)
 		}
 	}
 }

@@ -95,7 +95,12 @@ func (m *receiptMAC) seal() []byte {
 // in front of the handle and takes it off again before it calls SQS.
 const extendedMark = "-..s3BucketName..-"
 
-// InvalidReceipt is the answer for a receipt handle that is none of this server, or of another queue.
+// foreignReceipt is the answer for a receipt handle of this server that is for another queue.
+func foreignReceipt(handle string) *Error {
+	return Errorf(CodeReceiptHandleIsInvalid, `The receipt handle "%s" is not valid for this queue.`, excerpt(handle))
+}
+
+// InvalidReceipt is the answer for a receipt handle that is none of this server.
 func InvalidReceipt(handle string) *Error {
 	text := `The input receipt handle "` + excerpt(handle) + `" is not a valid receipt handle.`
 	if strings.HasPrefix(handle, extendedMark) {

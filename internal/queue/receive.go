@@ -124,7 +124,7 @@ func (q *queue) take(e *entry, visibility time.Duration, who *Consumer, now Mill
 		visibility -= time.Millisecond
 	}
 	if visibility > 0 {
-		q.turnTo(phaseInFlight, e, now.Add(visibility), false)
+		q.turnTo(phaseInFlight, e, now.Add(visibility))
 		if who != nil {
 			q.hold(e, who)
 		}

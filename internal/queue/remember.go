@@ -98,7 +98,7 @@ func (q *queue) repeat(id string, visibility time.Duration, now Millis) []*entry
 		found = append(found, e)
 	}
 	for _, e := range found {
-		q.turnTo(phaseInFlight, e, now.Add(visibility), true)
+		q.turnTo(phaseInFlight, e, now.Add(visibility))
 		q.store(e)
 	}
 	return found

@@ -34,19 +34,6 @@ func (r *ring[T]) pushBack(t *turn[T]) {
 	r.size++
 }
 
-// pushFront gives t the next turn, taking it out of the ring it is in.
-func (r *ring[T]) pushFront(t *turn[T]) {
-	t.leave()
-	t.in, t.next = r, r.front
-	if r.front != nil {
-		r.front.prev = t
-	} else {
-		r.back = t
-	}
-	r.front = t
-	r.size++
-}
-
 // leave takes t out of its ring, if it is in one.
 func (t *turn[T]) leave() {
 	r := t.in

@@ -104,7 +104,12 @@ func (q *queue) send(p *Prepared, now Millis) (Sent, *Error) {
 		m.DeduplicationID = hex.EncodeToString(sum[:])
 	}
 	key := sendKey(q.cfg.Attributes.DedupByGroup, m.GroupID, m.DeduplicationID)
-	if first, ok := q.sends.find(key, now); ok {
+	first, ok := q.sends.find(key, now)
+	if !ok {
+		// What was sent before DeduplicationScope changed was remembered in the other scope, and counts still.
+		first, ok = q.sends.find(sendKey(!q.cfg.Attributes.DedupByGroup, m.GroupID, m.DeduplicationID), now)
+	}
+	if ok {
 		q.counters.Deduplicated++
 		sent.ID, sent.Sequence = first.ID, first.Seq
 		return sent, nil

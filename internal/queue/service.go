@@ -200,7 +200,8 @@ type SendMessageBatchInput struct {
 
 // SendMessageBatchEntry is one message of a batch.
 type SendMessageBatchEntry struct {
-	ID string
+	ID      string
+	IDEmpty bool // distinguishes an empty id, which is malformed, from an absent one
 	Draft
 }
 
@@ -273,6 +274,7 @@ type DeleteMessageBatchInput struct {
 // DeleteMessageBatchEntry is one deletion of a batch.
 type DeleteMessageBatchEntry struct {
 	ID      string
+	IDEmpty bool // distinguishes an empty id, which is malformed, from an absent one
 	Receipt string
 }
 
@@ -292,6 +294,7 @@ type ChangeMessageVisibilityBatchInput struct {
 // ChangeMessageVisibilityBatchEntry is one change of a batch.
 type ChangeMessageVisibilityBatchEntry struct {
 	ID         string
+	IDEmpty    bool // distinguishes an empty id, which is malformed, from an absent one
 	Receipt    string
 	Visibility Int
 }

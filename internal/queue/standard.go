@@ -54,8 +54,8 @@ func (f *fair) detach(e *entry) {
 	}
 }
 
-// show makes e deliverable. Where it stands follows from its sequence number, so early does not matter.
-func (f *fair) show(e *entry, early bool) {
+// show makes e deliverable. Where it stands follows from its sequence number.
+func (f *fair) show(e *entry) {
 	t := e.tenant
 	if t.ready.has(e) {
 		return
@@ -143,7 +143,7 @@ func (f *fair) pick(n int, take func(*entry) bool) {
 		}
 	}
 	for _, e := range again {
-		f.show(e, true)
+		f.show(e)
 	}
 }
 

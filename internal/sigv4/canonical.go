@@ -9,11 +9,12 @@ import (
 	"github.com/forebay-mq/forebay/internal/sigv4/sign"
 )
 
-// appendCanonical appends the canonical request: what the client has hashed and signed.
-func appendCanonical(b []byte, r *http.Request, c *claim, bodyHash []byte) ([]byte, error) {
+// appendCanonical appends the canonical request: what the client has hashed and signed. path is the one that it has
+// signed, encoded as in the request.
+func appendCanonical(b []byte, r *http.Request, path string, c *claim, bodyHash []byte) ([]byte, error) {
 	b = append(b, r.Method...)
 	b = append(b, '\n')
-	b = sign.AppendPath(b, r.URL.EscapedPath())
+	b = sign.AppendPath(b, path)
 	b = append(b, '\n')
 	b, err := appendQuery(b, r.URL.RawQuery)
 	if err != nil {

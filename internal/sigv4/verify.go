@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/sigv4/sign"
 )
 
 const (
@@ -123,18 +124,30 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Result, error) {
 	return Result{AccessKeyID: c.accessKeyID, Region: c.region, Service: c.service, Signed: c.time, Presigned: c.presigned}, nil
 }
 
-// matches tells whether the signature of r is the one that it has to be.
+// matches reports whether the signature of r is the one that it has to be, for the path as it was sent or for its
+// normalised form: SDKs sign one or the other. A front that reads something from the path must read it from the
+// normalised form, which either signature settles.
 func (v *Verifier) matches(r *http.Request, c *claim, secret string, bodyHash []byte) (bool, error) {
 	key := v.keys.get(secret, c)
 	s := key.signers.Get().(*signer)
 	defer key.signers.Put(s)
-	want, err := s.signature(r, c, bodyHash)
+	sent := r.URL.EscapedPath()
+	equal, err := s.matches(r, sent, c, bodyHash)
+	if normal := sign.NormalPath(sent); normal != sent && !equal && err == nil {
+		return s.matches(r, normal, c, bodyHash)
+	}
+	return equal, err
+}
+
+// matches reports whether the signature of r is the right one if path was signed.
+func (s *signer) matches(r *http.Request, path string, c *claim, bodyHash []byte) (bool, error) {
+	want, err := s.signature(r, path, c, bodyHash)
 	return err == nil && hmac.Equal(want, []byte(c.signature)), err // in a time that does not depend on where they differ
 }
 
 // signature returns what the signature of r has to be, in hexadecimal and in the signer's own memory.
-func (s *signer) signature(r *http.Request, c *claim, bodyHash []byte) ([]byte, error) {
-	text, err := appendCanonical(s.text[:0], r, c, bodyHash)
+func (s *signer) signature(r *http.Request, path string, c *claim, bodyHash []byte) ([]byte, error) {
+	text, err := appendCanonical(s.text[:0], r, path, c, bodyHash)
 	if err != nil {
 		return nil, err
 	}

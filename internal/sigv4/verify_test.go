@@ -133,7 +133,7 @@ func TestADateHeaderWillDo(t *testing.T) {
 	r.Header = http.Header{"Date": {testNow.Format(http.TimeFormat)}}
 	c := claim{date: "20261120", region: "r", service: "sqs", stamp: "20261120T120000Z", signedHeaders: "date;host"}
 	s := v.keys.get(testSecret, &c).signers.Get().(*signer)
-	signature, err := s.signature(r, &c, fmt.Appendf(nil, "%x", sha(testBody)))
+	signature, err := s.signature(r, r.URL.EscapedPath(), &c, fmt.Appendf(nil, "%x", sha(testBody)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ func readChangeMessageVisibilityBatch(r *request, in *queue.ChangeMessageVisibil
 	in.Queue = r.queue()
 	for _, f := range r.structures(names{json: "Entries", query: "ChangeMessageVisibilityBatchRequestEntry"}) {
 		var e queue.ChangeMessageVisibilityBatchEntry
-		e.ID, _ = f.text("Id")
+		e.ID, e.IDEmpty = readEntryID(f)
 		e.Receipt, _ = f.text("ReceiptHandle")
 		e.Visibility = f.number("VisibilityTimeout")
 		in.Entries = append(in.Entries, e)

@@ -11,7 +11,7 @@ func readDeleteMessageBatch(r *request, in *queue.DeleteMessageBatchInput) {
 	in.Queue = r.queue()
 	for _, f := range r.structures(names{json: "Entries", query: "DeleteMessageBatchRequestEntry"}) {
 		var e queue.DeleteMessageBatchEntry
-		e.ID, _ = f.text("Id")
+		e.ID, e.IDEmpty = readEntryID(f)
 		e.Receipt, _ = f.text("ReceiptHandle")
 		in.Entries = append(in.Entries, e)
 	}
@@ -19,6 +19,12 @@ func readDeleteMessageBatch(r *request, in *queue.DeleteMessageBatchInput) {
 
 func writeDeleteMessageBatch(w *reply, out *queue.BatchOutput) {
 	writeBatch(w, "DeleteMessageBatchResultEntry", out)
+}
+
+// readEntryID reads the id of a batch's entry, and whether it was given as the empty text.
+func readEntryID(f fields) (id string, empty bool) {
+	id, given := f.text("Id")
+	return id, given && id == ""
 }
 
 // writeBatch writes the fates of a batch's entries.

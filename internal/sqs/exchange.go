@@ -59,7 +59,7 @@ func (x *exchange) serve() error {
 	if err != nil {
 		return err
 	}
-	if req.action == "" && x.protocol == x.front.query {
+	if req.action == "" && x.isQuery() {
 		x.answerNothing()
 		return nil
 	}
@@ -71,7 +71,7 @@ func (x *exchange) serve() error {
 
 // run does what the request asks for.
 func (x *exchange) run(req *request) error {
-	if req.action == callerIdentity && x.protocol == x.front.query {
+	if req.action == callerIdentity && x.isQuery() {
 		x.answerCallerIdentity()
 		return nil
 	}
@@ -93,6 +93,9 @@ func (x *exchange) run(req *request) error {
 	})
 	return nil
 }
+
+// isQuery reports whether the request came in the Query form, whatever its answer is written in.
+func (x *exchange) isQuery() bool { return x.protocol != protocol(x.front.json) }
 
 // reply wraps the members of a result.
 func (x *exchange) reply(m members) *reply {
@@ -136,7 +139,7 @@ func (x *exchange) refuse(err error) {
 // answerNothing is for a Query request that names no action: a stranger's, or a browser's.
 func (x *exchange) answerNothing() {
 	x.code = wireErrors[queue.CodeUnknownAction].code
-	x.answer(http.StatusNotFound, x.protocol.contentType(), func(b []byte) []byte {
+	x.answer(http.StatusNotFound, x.front.query.contentType(), func(b []byte) []byte {
 		return append(b, "<UnknownOperationException/>"...)
 	})
 }

@@ -187,6 +187,7 @@ func (m *jsonMembers) bytes(name string, value []byte) { m.Key(name); m.Bytes(va
 func (m *jsonMembers) blob(name string, value []byte)  { m.Key(name); m.Blob(value) }
 func (m *jsonMembers) number(name string, n int64)     { m.Key(name); m.Int(n) }
 func (m *jsonMembers) boolean(name string, b bool)     { m.Key(name); m.Bool(b) }
+func (m *jsonMembers) absent(string)                   {}
 
 func (m *jsonMembers) beginList(n names)      { m.begin(n, '[') }
 func (m *jsonMembers) element(value string)   { m.Text(value) }

@@ -62,57 +62,6 @@ func asReceived(peeked *queue.PeekOutput) *queue.ReceiveMessageOutput {
 
 // appendTree writes the XML of a ReceiveMessage as JSON.
 func (x *exchange) appendTree(b []byte, write func(*reply)) []byte {
-	m := &treeMembers{jsonMembers{Writer: awsjson.Writer{Buf: b}}, nil}
-	m.Open('{')
-	m.Key("ReceiveMessageResponse")
-	m.Open('{')
-	m.Key("ReceiveMessageResult")
-	m.Open('{')
-	write(x.reply(m))
-	m.Close('}')
-	m.Key("ResponseMetadata")
-	m.Open('{')
-	m.text("RequestId", x.id)
-	m.Close('}')
-	m.Close('}')
-	m.Close('}')
-	return m.Buf
-}
-
-// treeMembers writes JSON in the shape of the XML: lists under their items' name, maps as lists of entries.
-type treeMembers struct {
-	jsonMembers
-	begun []names
-}
-
-func (m *treeMembers) beginList(n names) {
-	m.begun = append(m.begun, n)
-	m.jsonMembers.beginList(names{json: n.query})
-}
-
-func (m *treeMembers) endList() {
-	m.begun = m.begun[:len(m.begun)-1]
-	m.jsonMembers.endList()
-}
-
-func (m *treeMembers) beginMap(n names) { m.beginList(n) }
-func (m *treeMembers) endMap()          { m.endList() }
-
-func (m *treeMembers) pair(key, value string) {
-	m.Open('{')
-	m.text(m.begun[len(m.begun)-1].key, key)
-	m.text("Value", value)
-	m.Close('}')
-}
-
-func (m *treeMembers) beginEntry(key string) {
-	m.Open('{')
-	m.text(m.begun[len(m.begun)-1].key, key)
-	m.Key("Value")
-	m.Open('{')
-}
-
-func (m *treeMembers) endEntry() {
-	m.Close('}')
-	m.Close('}')
+	m := &treeMembers{jsonMembers: jsonMembers{Writer: awsjson.Writer{Buf: b}}, listName: func(n names) string { return n.query }}
+	return m.appendTree(x, "ReceiveMessage", write)
 }

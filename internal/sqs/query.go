@@ -2,11 +2,13 @@ package sqs
 
 import (
 	"encoding/base64"
+	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
 
 	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/sigv4/sign"
 	"github.com/forebay-mq/forebay/internal/sqs/awsquery"
 )
 
@@ -28,29 +30,30 @@ func (queryProtocol) parse(r *http.Request, body []byte) (*request, error) {
 	f := &failure{}
 	req := &request{fields: queryFields{params, f}, failure: f, header: r.Header}
 	req.action = req.optional("Action")
-	req.path, _ = parseQueuePath(r.URL.Path)
+	// The signature may be for the normalised path alone, so that form says which queue is meant.
+	req.path, _ = parseQueuePath(sign.NormalPath(r.URL.Path))
 	return req, nil
 }
 
 func (queryProtocol) appendResult(b []byte, x *exchange, action string, write func(*reply)) []byte {
+	return appendXML(b, x, xmlNamespace, action, write)
+}
+
+// appendXML appends the answer to an action of the service that the namespace is of.
+func appendXML(b []byte, x *exchange, namespace, action string, write func(*reply)) []byte {
 	m := &queryMembers{Writer: awsquery.Writer{Buf: b}}
 	response, result := action+"Response", action+"Result"
-	m.Header(response, xmlNamespace)
+	m.Header(response, namespace)
 	if write != nil {
 		m.Open(result)
 		write(x.reply(m))
 		m.Writer.Close(result)
 	}
-	appendMetadata(&m.Writer, x.id)
+	m.Open("ResponseMetadata")
+	m.Text("RequestId", x.id)
+	m.Writer.Close("ResponseMetadata")
 	m.Writer.Close(response)
 	return m.Buf
-}
-
-// appendMetadata writes what every response ends with.
-func appendMetadata(w *awsquery.Writer, id string) {
-	w.Open("ResponseMetadata")
-	w.Text("RequestId", id)
-	w.Close("ResponseMetadata")
 }
 
 func (queryProtocol) appendError(b []byte, x *exchange, e wireError, err *queue.Error) []byte {
@@ -106,18 +109,33 @@ func (f queryFields) number(name string) queue.Int {
 	return queue.IntOf(n)
 }
 
-// under returns the parameters of a list or map. Some clients number the plural.
-func (f queryFields) under(n names) awsquery.Params {
+// under returns the parameters of a list or map, and the name that the client gives it. Some clients number the plural.
+func (f queryFields) under(n names) (awsquery.Params, string) {
 	if p := f.params.Under(n.query); !p.Empty() {
-		return p
+		return p, n.query
 	}
-	return f.params.Under(n.json)
+	return f.params.Under(n.json), n.json
 }
 
+// notNumbered notes that an item of a list or map has something else where its number belongs.
+func (f queryFields) notNumbered(list, item string) {
+	f.failure.malformed(awsquery.Error(fmt.Sprintf("%s.%s is no item of a list: number the items, as in %s.1.", list, item, list)))
+}
+
+// texts also takes items without a number, as the service's own older examples have them: AttributeName=All.
 func (f queryFields) texts(n names) []string {
-	list := f.under(n)
 	var texts []string
-	for _, number := range list.Numbers() {
+	for _, name := range [...]string{n.query, n.json} {
+		for _, v := range f.params.Values(name) {
+			texts = append(texts, string(v))
+		}
+	}
+	list, name := f.under(n)
+	numbers, other := list.Numbers()
+	if other != "" {
+		f.notNumbered(name, other)
+	}
+	for _, number := range numbers {
 		if v, ok := list.Value(number); ok {
 			texts = append(texts, string(v))
 		}
@@ -136,10 +154,15 @@ func (f queryFields) pairs(n names) map[string]string {
 	return pairs
 }
 
+// structures also takes one structure without a number.
 func (f queryFields) structures(n names) []fields {
-	list := f.under(n)
+	list, _ := f.under(n)
+	numbers, other := list.Numbers()
 	var all []fields
-	for _, number := range list.Numbers() {
+	if other != "" {
+		all = append(all, queryFields{list, f.failure})
+	}
+	for _, number := range numbers {
 		all = append(all, queryFields{list.Under(number), f.failure})
 	}
 	return all
@@ -164,11 +187,17 @@ func (f queryFields) entries(n names) []entry {
 // counts. Old tools leave out the number of a single entry.
 func (f queryFields) numbered(n names) iter.Seq2[string, queryFields] {
 	return func(yield func(string, queryFields) bool) {
-		list := queryFields{f.under(n), f.failure}
-		if key, ok := list.text(n.key); ok && !yield(key, list) {
-			return
+		params, name := f.under(n)
+		list := queryFields{params, f.failure}
+		numbers, other := params.Numbers()
+		if key, ok := list.text(n.key); ok {
+			if !yield(key, list) {
+				return
+			}
+		} else if other != "" {
+			f.notNumbered(name, other)
 		}
-		for _, number := range list.params.Numbers() {
+		for _, number := range numbers {
 			e := queryFields{list.params.Under(number), f.failure}
 			if key, _ := e.text(n.key); !yield(key, e) {
 				return
@@ -188,6 +217,7 @@ func (m *queryMembers) bytes(name string, value []byte) { m.Bytes(name, value) }
 func (m *queryMembers) blob(name string, value []byte)  { m.Blob(name, value) }
 func (m *queryMembers) number(name string, n int64)     { m.Int(name, n) }
 func (m *queryMembers) boolean(name string, b bool)     { m.Bool(name, b) }
+func (m *queryMembers) absent(string)                   {}
 
 // present is the list or map begun last.
 func (m *queryMembers) present() names { return m.begun[len(m.begun)-1] }

@@ -9,6 +9,8 @@ type members interface {
 	blob(name string, value []byte)
 	number(name string, n int64)
 	boolean(name string, b bool)
+	// absent says that a member has no value: most forms leave it out.
+	absent(name string)
 
 	// beginList begins a list of texts, each an element, or of structures, each between beginItem and endItem.
 	beginList(n names)
@@ -40,16 +42,20 @@ func (w *reply) queueURL(q queue.Ref) string {
 	return w.exchange.baseURL(w.exchange.r) + "/" + account + "/" + q.Name
 }
 
-// optional writes a text unless it is empty.
+// optional writes a text; an empty one is absent.
 func (w *reply) optional(name, value string) {
-	if value != "" {
-		w.text(name, value)
+	if value == "" {
+		w.absent(name)
+		return
 	}
+	w.text(name, value)
 }
 
-// digest writes an MD5 unless there is none.
+// digest writes an MD5; zero is absent.
 func (w *reply) digest(name string, d queue.Digest) {
-	if d != (queue.Digest{}) {
-		w.text(name, d.String())
+	if d == (queue.Digest{}) {
+		w.absent(name)
+		return
 	}
+	w.text(name, d.String())
 }

@@ -15,7 +15,7 @@ func readSendMessageBatch(r *request, in *queue.SendMessageBatchInput) {
 	trace := traceHeader(r.header)
 	for _, f := range r.structures(names{json: "Entries", query: "SendMessageBatchRequestEntry"}) {
 		var e queue.SendMessageBatchEntry
-		e.ID, _ = f.text("Id")
+		e.ID, e.IDEmpty = readEntryID(f)
 		readDraft(f, &e.Draft)
 		e.TraceHeader = trace
 		in.Entries = append(in.Entries, e)

@@ -111,9 +111,13 @@ func everybodyIsOwner(account string) func(*http.Request, []byte) (queue.Caller,
 // ServeHTTP answers one request.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{front: f, w: w, r: r, id: newRequestID(), start: time.Now()}
-	x.protocol = f.query
-	if isJSON(r) {
+	switch {
+	case isJSON(r):
 		x.protocol = f.json
+	case wantsJSON(r):
+		x.protocol = queryJSONProtocol{f.query}
+	default:
+		x.protocol = f.query
 	}
 	defer x.finish()
 	if err := x.serve(); err != nil {
@@ -121,7 +125,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// protocol is one of the two wire forms.
+// protocol is one of the two wire forms, or the second with answers in JSON.
 type protocol interface {
 	// String names it in logs and metrics.
 	String() string

@@ -12,8 +12,10 @@ import (
 const nowhere = "-"
 
 // parseQueueURL returns the queue that a QueueUrl names. Scheme, host and port do not matter, since the same
-// server has many names; a bare queue name and the old form /queue/<name> are understood.
+// server has many names; a bare queue name and the old form /queue/<name> are understood. Slashes at the end mean
+// nothing.
 func parseQueueURL(url string) queue.Ref {
+	url = strings.TrimRight(url, "/")
 	if !strings.Contains(url, "/") {
 		return queue.Ref{Name: url}
 	}
@@ -27,10 +29,11 @@ func parseQueueURL(url string) queue.Ref {
 	return queue.Ref{Account: nowhere, Name: url}
 }
 
-// parseQueuePath returns the queue that a path names with its last two segments.
+// parseQueuePath returns the queue that a path names with its last two segments. Slashes at the end mean nothing.
 func parseQueuePath(path string) (queue.Ref, bool) {
+	path = strings.TrimRight(path, "/")
 	i := strings.LastIndexByte(path, '/')
-	if i < 0 || i == len(path)-1 {
+	if i < 0 {
 		return queue.Ref{}, false
 	}
 	name, path := path[i+1:], path[:i]

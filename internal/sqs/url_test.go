@@ -27,12 +27,19 @@ func TestParseQueueURL(t *testing.T) {
 		{"http://localhost/queue/orders", bare},
 		{"/queue/orders", bare},
 		{"", queue.Ref{}},
-		{"http://localhost:4566/000000000000/", queue.Ref{Account: nowhere, Name: "http://localhost:4566/000000000000/"}},
+		{"http://localhost:4566/000000000000/orders/", orders},
+		{"http://localhost:4566/000000000000/orders//", orders},
+		{"/000000000000/orders/", orders},
+		{"000000000000/orders/", orders},
+		{"http://localhost/queue/orders/", bare},
+		{"orders/", bare},
+		{"http://localhost:4566/000000000000/", queue.Ref{Account: nowhere, Name: "http://localhost:4566/000000000000"}},
 		{"http://localhost:4566", queue.Ref{Account: nowhere, Name: "http://localhost:4566"}},
 		{"http://000000000000/orders", queue.Ref{Account: nowhere, Name: "http://000000000000/orders"}},
 		{"http://localhost/12/orders", queue.Ref{Account: nowhere, Name: "http://localhost/12/orders"}},
 		{"http://localhost/000000000000/../orders", queue.Ref{Account: nowhere, Name: "http://localhost/000000000000/../orders"}},
-		{"/", queue.Ref{Account: nowhere, Name: "/"}},
+		{"http://localhost/000000000000/orders/..", queue.Ref{Account: nowhere, Name: "http://localhost/000000000000/orders/.."}},
+		{"/", queue.Ref{}},
 	} {
 		if got := parseQueueURL(test.url); got != test.want {
 			t.Errorf("parseQueueURL(%q) = %+v, want %+v", test.url, got, test.want)

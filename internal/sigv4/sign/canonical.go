@@ -3,6 +3,7 @@ package sign
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"strings"
 )
 
 const (
@@ -25,8 +26,44 @@ func Key(secret, day, region, service string) []byte {
 	return key
 }
 
+// NormalPath returns a path without empty segments and dot segments, which are resolved as RFC 3986, section 5.2.4,
+// has it. A slash at the end stays. SDKs differ in whether they sign a path as it is sent or in this form.
+func NormalPath(path string) string {
+	if isNormal(path) {
+		return path
+	}
+	var kept []string
+	for segment := range strings.SplitSeq(path, "/") {
+		switch segment {
+		case "", ".":
+		case "..":
+			kept = kept[:max(0, len(kept)-1)]
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	normal := "/" + strings.Join(kept, "/")
+	if len(kept) > 0 && strings.HasSuffix(path, "/") {
+		normal += "/"
+	}
+	return normal
+}
+
+// isNormal reports whether a path has nothing to resolve: no segment is empty but the last, and none is dots.
+func isNormal(path string) bool {
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	for i := range len(path) - 1 {
+		if path[i] == '/' && (path[i+1] == '/' || path[i+1] == '.') {
+			return false
+		}
+	}
+	return true
+}
+
 // AppendPath appends a path in canonical form: as it stands in the request, encoded once more, as every service but
-// S3 has it. Neither dots nor double slashes are resolved: what is signed is what is routed.
+// S3 has it. It resolves neither dots nor double slashes.
 func AppendPath(b []byte, path string) []byte {
 	if path == "" {
 		return append(b, '/')

@@ -50,6 +50,12 @@ func (w *Writer) Bytes(b []byte) {
 	w.Buf = appendText(w.Buf, b)
 }
 
+// Null writes null.
+func (w *Writer) Null() {
+	w.comma()
+	w.Buf = append(w.Buf, "null"...)
+}
+
 // Blob writes b as base64.
 func (w *Writer) Blob(b []byte) {
 	w.comma()

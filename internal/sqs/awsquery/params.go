@@ -31,8 +31,8 @@ type param struct {
 	value []byte
 }
 
-// Parse reads forms, such as the query of the URL and the body. A later parameter replaces an earlier one of
-// the same name. Errors are of type [Error].
+// Parse reads forms, such as the query of the URL and the body. Of parameters of the same name the last one counts,
+// but for Values. Errors are of type [Error].
 func Parse(forms ...[]byte) (Params, error) {
 	var all []param
 	for _, form := range forms {
@@ -53,13 +53,7 @@ func Parse(forms ...[]byte) (Params, error) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b param) int { return compareKeys(a.key, b.key) })
-	last := all[:0]
-	for i, p := range all {
-		if i+1 == len(all) || all[i+1].key != p.key {
-			last = append(last, p)
-		}
-	}
-	return Params{all: last}, nil
+	return Params{all: all}, nil
 }
 
 func parsePair(pair []byte) (param, error) {
@@ -124,15 +118,34 @@ func compareKeys(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// Value returns the parameter of that name. The slice may be a part of the form.
+// Value returns the last parameter of that name. The slice may be a part of the form.
 func (p Params) Value(name string) (value []byte, ok bool) {
-	i, ok := slices.BinarySearchFunc(p.all, name, func(e param, name string) int {
-		return compareKeys(e.key[p.prefix:], name)
-	})
-	if !ok {
+	same := p.named(name)
+	if len(same) == 0 {
 		return nil, false
 	}
-	return p.all[i].value, true
+	return same[len(same)-1].value, true
+}
+
+// Values returns all parameters of that name, in the order in which they were given.
+func (p Params) Values(name string) [][]byte {
+	var values [][]byte
+	for _, e := range p.named(name) {
+		values = append(values, e.value)
+	}
+	return values
+}
+
+// named returns the parameters of that name.
+func (p Params) named(name string) []param {
+	start, _ := slices.BinarySearchFunc(p.all, name, func(e param, name string) int {
+		return compareKeys(e.key[p.prefix:], name)
+	})
+	end := start
+	for end < len(p.all) && p.all[end].key[p.prefix:] == name {
+		end++
+	}
+	return p.all[start:end]
 }
 
 // Under returns the parameters that begin with name and a dot.
@@ -149,26 +162,28 @@ func (p Params) Under(name string) Params {
 	return Params{all: rest[:n], prefix: p.prefix + len(name)}
 }
 
-// Empty tells whether there are none.
+// Empty reports whether there are none.
 func (p Params) Empty() bool { return len(p.all) == 0 }
 
 // Numbers returns the numbers that the parameters begin with, in rising order and as they are written. Gaps are
-// fine, and so is any size; what is not a number is left out.
-func (p Params) Numbers() []string {
-	var numbers []string
+// fine, and so is any size. The first part of a name that is no number is returned as other, empty when there is none.
+func (p Params) Numbers() (numbers []string, other string) {
 	for _, e := range p.all {
 		number, _, _ := strings.Cut(e.key[p.prefix:], ".")
-		if isNumber(number) && (len(numbers) == 0 || numbers[len(numbers)-1] != number) {
+		switch {
+		case !isNumber(number):
+			other = number
+		case len(numbers) == 0 || numbers[len(numbers)-1] != number:
 			numbers = append(numbers, number)
 		}
 	}
 	slices.SortFunc(numbers, func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 	})
-	return numbers
+	return numbers, other
 }
 
-// isNumber tells whether s is decimal digits without a leading zero.
+// isNumber reports whether s is decimal digits without a leading zero.
 func isNumber(s string) bool {
 	if s == "" || s[0] == '0' && s != "0" {
 		return false

@@ -34,7 +34,7 @@ func TestParse(t *testing.T) {
 		{"escapes in names and values", []string{"a%2Eb=c+d%26%3d%C3%A9"}, []string{"a.b=c d&=é"}},
 		{"an equals sign in a value", []string{"a=b=c"}, []string{"a=b=c"}},
 		{"a semicolon is no separator", []string{"a=1;b=2"}, []string{"a=1;b=2"}},
-		{"the last of a name wins", []string{"a=1&a=2", "a=3"}, []string{"a=3"}},
+		{"those of one name keep their order", []string{"a=1&b=0&a=2", "a=3"}, []string{"a=1", "a=2", "a=3", "b=0"}},
 		{"branches stand together", []string{"A.1-x=1&A.10.n=2&A.1.n=3&A.1=4&A=5"}, []string{"A=5", "A.1=4", "A.1.n=3", "A.1-x=1", "A.10.n=2"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,11 +77,15 @@ func TestNumbersAndUnder(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := p.Under("E")
-	if diff := cmp.Diff([]string{"1", "2", "10", "999999999999999999999"}, list.Numbers()); diff != "" {
+	numbers, other := list.Numbers()
+	if diff := cmp.Diff([]string{"1", "2", "10", "999999999999999999999"}, numbers); diff != "" {
 		t.Errorf("Numbers (-want +got):\n%s", diff)
 	}
+	if other != "x" {
+		t.Errorf("what is no number is %q, want x", other)
+	}
 	var ids []string
-	for _, n := range list.Numbers() {
+	for _, n := range numbers {
 		id, _ := list.Under(n).Value("Id")
 		ids = append(ids, string(id))
 	}
@@ -91,8 +95,28 @@ func TestNumbersAndUnder(t *testing.T) {
 	if v, ok := list.Under("10").Under("A").Under("1").Value("N"); !ok || string(v) != "z" {
 		t.Errorf("the nested value is %q, %v", v, ok)
 	}
-	if !p.Under("G").Empty() || len(Params{}.Numbers()) != 0 {
-		t.Error("there is something under a prefix that nobody sent")
+	if numbers, other := (Params{}).Numbers(); !p.Under("G").Empty() || len(numbers) != 0 || other != "" {
+		t.Error("there is something under a prefix that was not sent")
+	}
+}
+
+func TestValues(t *testing.T) {
+	p, err := Parse([]byte("N=1&N.1=no&E.N=no&N=2&NN=no"), []byte("N=&N=3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range p.Values("N") {
+		got = append(got, string(v))
+	}
+	if diff := cmp.Diff([]string{"1", "2", "", "3"}, got); diff != "" {
+		t.Errorf("Values (-want +got):\n%s", diff)
+	}
+	if v, ok := p.Value("N"); !ok || string(v) != "3" {
+		t.Errorf("Value is %q (%v), want the last one", v, ok)
+	}
+	if len(p.Values("M")) != 0 {
+		t.Error("a name that was not sent has values")
 	}
 }
 
@@ -114,15 +138,21 @@ func FuzzParse(f *testing.F) {
 		if stdErr != nil {
 			t.Fatalf("Parse of %q succeeds, net/url says %v", form, stdErr)
 		}
-		if len(p.all) != len(want) {
-			t.Fatalf("Parse of %q has %d names, net/url %d", form, len(p.all), len(want))
-		}
+		total := 0
 		for name, list := range want {
+			total += len(list)
 			if v, ok := p.Value(name); !ok || string(v) != list[len(list)-1] {
 				t.Fatalf("Parse of %q: %q is %q (%v), want %q", form, name, v, ok, list[len(list)-1])
 			}
+			if n := len(p.Values(name)); n != len(list) {
+				t.Fatalf("Parse of %q: %q has %d values, want %d", form, name, n, len(list))
+			}
 		}
-		for _, n := range p.Under("A").Numbers() {
+		if len(p.all) != total {
+			t.Fatalf("Parse of %q has %d parameters, net/url %d", form, len(p.all), total)
+		}
+		numbers, _ := p.Under("A").Numbers()
+		for _, n := range numbers {
 			p.Under("A").Under(n).Value("Name")
 		}
 	})
