@@ -86,7 +86,7 @@ func (a *app) examine(ctx context.Context) error {
 	}{
 		{"endpoint", d.endpoint}, {"data folder", d.folder}, {"fsync", d.fsync}, {"free space", d.space},
 		{"clock", d.clock}, {"descriptors", d.descriptors}, {"aws program", d.awsProgram},
-		{"environment", d.environment}, {"queue URL", d.queueURL},
+		{"environment", d.environment}, {"queue URL", d.queueURL}, {"policies", d.policies},
 	} {
 		f := check.run(ctx)
 		f.Check = check.name

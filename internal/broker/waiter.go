@@ -3,6 +3,7 @@ package broker
 import (
 	"container/heap"
 	"container/list"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -13,11 +14,17 @@ import (
 // shortWaitMax is how long a short poll waits for messages that are on their way from the store.
 const shortWaitMax = 2 * time.Second
 
+// goneWait is how long a long poll whose queue has been deleted waits for its answer, QueueDoesNotExist. The client that
+// deletes a queue must hear of it before its own polls do: Amazon's temporary-queues client takes a queue that is gone
+// while it still believes in it for lost, and makes another, which then stays.
+const goneWait = time.Second
+
 // waiter is a receive that waits. It costs no goroutine and no timer beyond those of its caller.
 type waiter struct {
 	request  *request
 	received *queue.Received // the empty answer so far
-	due      time.Time       // when it gets the empty answer
+	due      time.Time       // when it gets the empty answer, or gone
+	gone     error           // its queue has been deleted; nil: it has not
 	place    *list.Element   // in its line
 	index    int             // in waiters.due
 	rank     int             // in line.named, if it is there
@@ -86,6 +93,12 @@ func (ws *waiters) add(w *waiter) {
 		heap.Push(&l.named, w)
 		ws.named[who] = append(ws.named[who], w)
 	}
+}
+
+// postpone gives a waiter another end of its time.
+func (ws *waiters) postpone(w *waiter, due time.Time) {
+	w.due = due
+	heap.Fix(&ws.due, w.index)
 }
 
 func (ws *waiters) remove(w *waiter) {
@@ -211,6 +224,10 @@ func (o *owner) wake(id queue.ID) {
 	if l == nil || o.b.store.Space() == SpaceFull {
 		return
 	}
+	if !o.catalog.Has(id) {
+		o.endAll(l)
+		return
+	}
 	for place := l.Front(); place != nil; {
 		w := l.turn(place)
 		place = place.Next()
@@ -226,9 +243,30 @@ func (o *owner) wake(id queue.ID) {
 	o.endShort(id)
 }
 
+// endAll ends the waiting on a queue that has been deleted: long polls a moment later, short ones at once. Where another
+// queue has come under the name, they are repeated on that one.
+func (o *owner) endAll(l *line) {
+	for place := l.Front(); place != nil; {
+		w := place.Value.(*waiter)
+		place = place.Next()
+		if w.gone != nil {
+			continue
+		}
+		if !o.again(w) {
+			o.waiters.remove(w)
+			o.answerEmpty(w.request, w.received)
+		}
+	}
+}
+
 // again repeats a waiting receive. It returns false when there is nothing for this one, nor for those behind it.
 func (o *owner) again(w *waiter) bool {
 	value, err := o.step(w.request.cmd)
+	if w.poll() && deleted(err) {
+		w.gone = err
+		o.waiters.postpone(w, o.now.Add(goneWait))
+		return true
+	}
 	if err != nil {
 		o.waiters.remove(w)
 		o.answer(w.request, nil, err)
@@ -266,8 +304,18 @@ func (o *owner) expire() {
 	for o.waiters.len() > 0 && !o.waiters.first().due.After(o.now) {
 		w := o.waiters.first()
 		o.waiters.remove(w)
+		if w.gone != nil {
+			o.answer(w.request, nil, w.gone)
+			continue
+		}
 		o.answerEmpty(w.request, w.received)
 	}
+}
+
+// deleted reports whether err says that there is no such queue.
+func deleted(err error) bool {
+	refused, ok := errors.AsType[*queue.Error](err)
+	return ok && refused.Code == queue.CodeQueueDoesNotExist
 }
 
 // forget ends the waiting of a request whose client has gone.

@@ -263,25 +263,50 @@ func TestWaitersAreBounded(t *testing.T) {
 	})
 }
 
+// TestDeletedQueueEndsWaits holds that polls hear of a deletion after the client that asked for it, whoever they are
+// and however little of their time was left, and that those who ask after the deletion hear of it at once.
 func TestDeletedQueueEndsWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Options{})
-		r.create("q")
-		poll := make(chan error, 1)
-		go func() {
-			_, err := r.ReceiveMessage(t.Context(), owner0, receiveInput("q", 20))
-			poll <- err
-		}()
-		synctest.Wait()
-		if err := r.DeleteQueue(t.Context(), owner0, &queue.DeleteQueueInput{Queue: ref("q")}); err != nil {
-			t.Fatalf("delete queue: %v", err)
-		}
-		start := time.Now()
-		err := <-poll
-		if e, ok := errors.AsType[*queue.Error](err); !ok || e.Code != queue.CodeQueueDoesNotExist || time.Since(start) != 0 {
-			t.Errorf("wait on a deleted queue: got %v after %v, want QueueDoesNotExist at once", err, time.Since(start))
-		}
-	})
+	for _, row := range []struct {
+		name     string
+		consumer string
+		left     time.Duration // of the poll's 20 seconds, at the deletion
+	}{
+		{"polls without a name", "", 20 * time.Second},
+		{"polls of one consumer", "c", 20 * time.Second},
+		{"polls that were about to end", "", 10 * time.Millisecond},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, Options{})
+				r.create("q")
+				polls := make(chan error, 3)
+				for range cap(polls) {
+					go func() {
+						in := receiveInput("q", 20)
+						in.Consumer, in.ConsumerSet = row.consumer, row.consumer != ""
+						_, err := r.ReceiveMessage(t.Context(), owner0, in)
+						polls <- err
+					}()
+				}
+				synctest.Wait()
+				time.Sleep(20*time.Second - row.left)
+				if err := r.DeleteQueue(t.Context(), owner0, &queue.DeleteQueueInput{Queue: ref("q")}); err != nil {
+					t.Fatalf("delete queue: %v", err)
+				}
+				start := time.Now()
+				for range cap(polls) {
+					if err := <-polls; !deleted(err) || time.Since(start) != goneWait {
+						t.Errorf("got %v after %v, want QueueDoesNotExist after %v", err, time.Since(start), goneWait)
+					}
+				}
+				start = time.Now()
+				_, err := r.ReceiveMessage(t.Context(), owner0, receiveInput("q", 20))
+				if !deleted(err) || time.Since(start) != 0 {
+					t.Errorf("asked later: got %v after %v, want QueueDoesNotExist at once", err, time.Since(start))
+				}
+			})
+		})
+	}
 }
 
 func TestTenThousandLongPolls(t *testing.T) {

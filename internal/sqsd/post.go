@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/forebay-mq/forebay/worker"
 )
@@ -149,7 +150,8 @@ func (p *Poster) request(ctx context.Context, m *worker.Message) (*http.Request,
 		if value.DataType != nil {
 			kind = *value.DataType
 		}
-		if value.StringValue != nil && !strings.HasPrefix(kind, "Binary") && !strings.HasPrefix(name, "beanstalk.sqsd.") {
+		// A name with letters beyond ASCII cannot be a header's; no other place is known for it.
+		if value.StringValue != nil && !strings.HasPrefix(kind, "Binary") && !strings.HasPrefix(name, "beanstalk.sqsd.") && isASCII(name) {
 			set("X-Aws-Sqsd-Attr-"+name, *value.StringValue)
 		}
 	}
@@ -183,6 +185,16 @@ func Sign(key []byte, target string, body []byte) string {
 	mac.Write([]byte("POST " + target + "\n"))
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// isASCII reports whether text has only bytes that a header's name can have.
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // oneLine makes a value fit for a header: control characters become spaces.

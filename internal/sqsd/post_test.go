@@ -71,6 +71,7 @@ func TestHeaders(t *testing.T) {
 	err := p.Handle(t.Context(), message(map[string]types.MessageAttributeValue{
 		"colour": attribute("String", "red"), "size": attribute("Number", "42"), "kind": attribute("String.custom", "x\r\ny"),
 		"picture": {DataType: aws.String("Binary"), BinaryValue: []byte{1}},
+		"größe":   {DataType: aws.String("String"), StringValue: aws.String("1")},
 	}))
 	if err != nil {
 		t.Fatal(err)

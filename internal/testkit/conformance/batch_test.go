@@ -217,7 +217,7 @@ func deleteBatch(t *testing.T, c *testkit.Client) {
 	same(t, "successful", successes(out), []string{"good", "again"})
 	same(t, "failed", failures(out), []failure{
 		{"garbage", badHandle, `The input receipt handle "garbage" is not a valid receipt handle.`, true},
-		{"foreign", badHandle, `The input receipt handle "` + foreign + `" is not a valid receipt handle.`, true},
+		{"foreign", badHandle, `The receipt handle "` + foreign + `" is not valid for this queue.`, true},
 		{"none", missing, "The request must contain the parameter DeleteMessageBatchRequestEntry.5.ReceiptHandle.", true},
 	})
 	same(t, "left", c.Counts(url), "0 visible, 0 in flight, 0 delayed")

@@ -36,7 +36,7 @@ func rows() []row {
 		wireRows(), queryRows(), errorRows(), queueRows(), attributeRows(), tagRows(), purgeRows(), countRows(),
 		sendRows(), digestRows(), batchRows(), receiveRows(), pollRows(), deleteRows(), visibilityRows(),
 		fifoRows(), dedupRows(), fairRows(), deadLetterRows(), moveRows(), permissionRows(), authRows(),
-		hostileRows(),
+		hostileRows(), recordedRows(),
 	} {
 		all = append(all, family...)
 	}
@@ -48,7 +48,7 @@ func TestConformance(t *testing.T) { conform(t, rows()) }
 
 // TestConformanceOverNetHTTP runs the rows that look at HTTP itself against a server as one with TLS is.
 func TestConformanceOverNetHTTP(t *testing.T) {
-	all := slices.Concat(wireRows(), queryRows(), errorRows(), pollRows(), authRows(), hostileRows())
+	all := slices.Concat(wireRows(), queryRows(), errorRows(), pollRows(), authRows(), hostileRows(), recordedRows())
 	for i := range all {
 		all[i].opts.NetHTTP = true
 	}

@@ -60,7 +60,6 @@ func deleteWithOlderHandle(t *testing.T, c *testkit.Client) {
 	c.Advance(10 * second)
 	newer := c.ReceiveOne(url).Receipt
 	c.Delete(url, older)
-	// Whether this deletes is open; this server leaves the message to its present holder.
 	same(t, "after the older handle", c.Counts(url), "0 visible, 1 in flight, 0 delayed")
 	c.Delete(url, newer)
 	same(t, "after the newer handle", c.Counts(url), "0 visible, 0 in flight, 0 delayed")
@@ -71,7 +70,9 @@ func deleteBadHandle(t *testing.T, c *testkit.Client) {
 	c.Send(url, "x")
 	c.Send(other, "x")
 	foreign := c.ReceiveOne(other).Receipt
-	for _, handle := range []string{"garbage", "=", "AAAA", foreign} {
+	c.Refused("DeleteMessage", Map{"QueueUrl": url, "ReceiptHandle": foreign}, badHandle,
+		`The receipt handle "`+foreign+`" is not valid for this queue.`)
+	for _, handle := range []string{"garbage", "=", "AAAA"} {
 		c.Refused("DeleteMessage", Map{"QueueUrl": url, "ReceiptHandle": handle}, badHandle,
 			`The input receipt handle "`+handle+`" is not a valid receipt handle.`)
 		c.Refused("ChangeMessageVisibility", Map{"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 1}, badHandle, "")

@@ -1,3 +1,8 @@
+import com.amazonaws.services.sqs.AmazonSQSRequester;
+import com.amazonaws.services.sqs.AmazonSQSRequesterClientBuilder;
+import com.amazonaws.services.sqs.AmazonSQSResponder;
+import com.amazonaws.services.sqs.AmazonSQSResponderClientBuilder;
+import com.amazonaws.services.sqs.MessageContent;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -8,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
@@ -62,6 +68,7 @@ public final class Smoke {
         steps.put("a FIFO queue keeps order and sends once", this::fifo);
         steps.put("a long poll wakes when a message comes", this::longPoll);
         steps.put("the asynchronous client and its batch manager work", this::batchManager);
+        steps.put("the temporary-queues client is answered and leaves no queue behind", this::temporaryQueues);
         steps.put("errors become the classes that people catch", this::errors);
         steps.put("deleted queues are gone", this::deleted);
 
@@ -205,6 +212,29 @@ public final class Smoke {
             }
             equal(got, 25);
         }
+    }
+
+    /** The client makes a queue again that it finds gone before it knows that it has deleted it: see QueueDoesNotExist. */
+    private void temporaryQueues() throws Exception {
+        String requests = create("requests", Map.of()), prefix = "java-" + RUN + "-temporary";
+        try (SqsClient answering = SqsClient.create()) {
+            for (int round = 0; round < 5; round++) {
+                String name = prefix + round;
+                AmazonSQSRequester requester = AmazonSQSRequesterClientBuilder.standard().withAmazonSQS(sqs)
+                        .withInternalQueuePrefix(name).withIdleQueueSweepingPeriod(0, TimeUnit.SECONDS).build();
+                AmazonSQSResponder responder = AmazonSQSResponderClientBuilder.standard().withAmazonSQS(answering).build();
+                var answer = requester.sendMessageAndGetResponseAsync(
+                        SendMessageRequest.builder().queueUrl(requests).messageBody("question " + round).build(), 20, TimeUnit.SECONDS);
+                Message question = receive(requests, 10).get(0);
+                responder.sendResponseMessage(MessageContent.fromMessage(question), new MessageContent("answer to " + question.body()));
+                sqs.deleteMessage(r -> r.queueUrl(requests).receiptHandle(question.receiptHandle()));
+                equal(answer.get().body(), "answer to question " + round);
+                Thread.sleep(300); // the client polls again, and is polling when it is shut down
+                requester.shutdown();
+            }
+        }
+        Thread.sleep(2000);
+        equal(sqs.listQueues(r -> r.queueNamePrefix(prefix)).queueUrls(), List.of());
     }
 
     private void errors() {
