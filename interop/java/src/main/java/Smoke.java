@@ -218,7 +218,7 @@ public final class Smoke {
     private void temporaryQueues() throws Exception {
         String requests = create("requests", Map.of()), prefix = "java-" + RUN + "-temporary";
         try (SqsClient answering = SqsClient.create()) {
-            for (int round = 0; round < 5; round++) {
+            for (int round = 0; round < 10; round++) {
                 String name = prefix + round;
                 AmazonSQSRequester requester = AmazonSQSRequesterClientBuilder.standard().withAmazonSQS(sqs)
                         .withInternalQueuePrefix(name).withIdleQueueSweepingPeriod(0, TimeUnit.SECONDS).build();
