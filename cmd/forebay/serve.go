@@ -81,6 +81,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
 		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss,
 		CacheBytes: cfg.MemoryCache, BlockBytes: cfg.MemoryStore, MemTableBytes: cfg.MemoryTable,
+		Audit: a.auditLog(cfg, data.path), AuditAll: cfg.AuditEvents == "all",
 		QueuesMax: queuesMax(cfg.MetricsQueuesMax), CloudWatch: cfg.MetricsCloudWatch, Version: b.Version, Revision: b.Revision, Logger: logger,
 	})
 	if err != nil {

@@ -136,15 +136,16 @@ func Dev(account string) func(*http.Request, []byte) (queue.Caller, error) {
 	return func(r *http.Request, _ []byte) (queue.Caller, error) {
 		by := root
 		by.Source, by.Secure = connection(r)
-		if id := claimedID(r); id != "" {
+		if id := ClaimedID(r); id != "" {
 			by.ID = strings.Clone(id) // messages keep it, but not the header around it
 		}
 		return by, nil
 	}
 }
 
-// claimedID returns the access key id that a request names, empty when it names none.
-func claimedID(r *http.Request) string {
+// ClaimedID returns the access key id that a request names, rightly or not, and empty when it names none or one that is
+// longer than any.
+func ClaimedID(r *http.Request) string {
 	_, credential, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	if !found && strings.Contains(r.URL.RawQuery, "X-Amz-Credential=") {
 		_, credential, _ = strings.Cut(r.URL.RawQuery, "X-Amz-Credential=")

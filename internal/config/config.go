@@ -34,6 +34,9 @@ type Config struct {
 	TLSKey      string // file with its key, PEM
 	TLSClientCA string // file with the authorities that clients must be signed by, PEM; empty: no client certificates
 
+	AuditLog    string // file; empty: audit.log in the data folder, "-": standard error
+	AuditEvents string // changes, all or none
+
 	LogFormat string // auto, text or json
 	LogLevel  string // debug, info, warn or error
 

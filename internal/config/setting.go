@@ -53,6 +53,8 @@ var settings = []Setting{
 	text("tls.client_ca", "", "authorities that must have signed clients' certificates, PEM", nil, func(c *Config) *string { return &c.TLSClientCA }),
 	text("log.format", "auto", "auto, text or json; auto is text on a terminal", oneOf("auto", "text", "json"), func(c *Config) *string { return &c.LogFormat }),
 	text("log.level", "info", "debug, info, warn or error", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
+	text("audit.log", "", "file of the audit log, - for standard error (default: audit.log in the data folder)", nil, func(c *Config) *string { return &c.AuditLog }),
+	text("audit.events", "changes", "changes, all or none: what the audit log gets besides what is refused", oneOf("changes", "all", "none"), func(c *Config) *string { return &c.AuditEvents }),
 	{Key: "metrics.max_queues", Usage: "queues that get metrics of their own", initial: "1000", set: setQueuesMax},
 	yesNo("metrics.cloudwatch", "no", "serve /metrics/cloudwatch: queues under the names of Amazon CloudWatch", func(c *Config) *bool { return &c.MetricsCloudWatch }),
 	size("memory.cache", "64MiB", "message bodies kept in memory", func(c *Config) *int64 { return &c.MemoryCache }),

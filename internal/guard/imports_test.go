@@ -71,6 +71,8 @@ var rules = []rule{
 	{pkg: "internal/pebblestore", imports: []string{"internal/broker", "internal/queue"},
 		modules: []string{"github.com/cockroachdb/pebble/v2", "golang.org/x/sys"},
 		why:     "the one package that knows Pebble and the disk"},
+	{pkg: "internal/platform/logfile", why: "a log in files of bounded size; it knows nothing of the product"},
+	{pkg: "internal/audit", why: "it writes down what it is told about; who tells it knows the protocol"},
 	{pkg: "internal/access", imports: []string{"internal/queue", "internal/sigv4"},
 		why: "it tells who asks, and ends at queue.Caller"},
 	{pkg: "internal/telemetry", imports: []string{"internal/queue"},
@@ -90,7 +92,7 @@ var rules = []rule{
 	{pkg: "internal/sqs", imports: []string{"internal/nonblock", "internal/queue", "internal/sigv4/sign", "internal/sqs/..."},
 		why: "a front speaks to queue.Service, never to the broker behind it"},
 
-	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/signals", "internal/telemetry", "internal/broker",
+	{pkg: "internal/server", imports: []string{"internal/sqs", "internal/access", "internal/audit", "internal/signals", "internal/telemetry", "internal/broker",
 		"internal/http1", "internal/pebblestore", "internal/sigv4", "internal/queue"},
 		modules: []string{"github.com/cockroachdb/pebble/v2/vfs", "github.com/prometheus/client_golang"},
 		why:     "the one place where the parts become a process"},

@@ -41,6 +41,8 @@ func (s *Server) routes() http.Handler {
 		TrustedProxies: s.opts.TrustedProxies,
 		Logger:         s.log,
 		Observe:        s.observe,
+		Audit:          s.auditor(),
+		AuditAll:       s.opts.AuditAll,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method := r.Method

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/forebay-mq/forebay/internal/access"
+	"github.com/forebay-mq/forebay/internal/audit"
 	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
@@ -66,8 +68,10 @@ type Options struct {
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
 	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
 
-	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
-	CloudWatch bool // serve /metrics/cloudwatch
+	QueuesMax  int                            // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
+	CloudWatch bool                           // serve /metrics/cloudwatch
+	Audit      func() (io.WriteCloser, error) // opens the audit log, once the data folder is open; nil: there is none
+	AuditAll   bool                           // the audit log gets every request
 	Version    string
 	Revision   string
 	Logger     *slog.Logger // nil: nobody is told
@@ -85,9 +89,11 @@ type Server struct {
 	auth    Authenticate
 	metrics *telemetry.Metrics
 	signals *signals.Recorder
+	audit   *audit.Log // nil: none is kept
 	handler http.Handler
 	http    webServer // nil without a listener
 
+	closeAudit func() error
 	endSignals func() // ends the sampling and waits for that
 
 	newKeys  bool
@@ -125,6 +131,9 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 	if err := errors.Join(ctx.Err(), s.openKeys()); err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
+	if err := s.openAudit(); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
 	if err := s.openBroker(); err != nil {
@@ -321,6 +330,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 	stage("keep the history", func() error { s.endSignals(); return nil })
 	stage("commit", s.broker.Close)
 	stage("close the store", s.store.Close)
+	stage("close the audit log", s.closeAudit)
 	return errors.Join(errs...)
 }
 

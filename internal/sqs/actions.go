@@ -8,19 +8,19 @@ import (
 
 // actions is the whole API.
 var actions = map[string]action{
-	"CreateQueue":                on(queue.Service.CreateQueue, readCreateQueue, writeCreateQueue).atRoot(),
-	"DeleteQueue":                do(queue.Service.DeleteQueue, readDeleteQueue),
+	"CreateQueue":                on(queue.Service.CreateQueue, readCreateQueue, writeCreateQueue).atRoot().changing(),
+	"DeleteQueue":                do(queue.Service.DeleteQueue, readDeleteQueue).changing(),
 	"ListQueues":                 on(queue.Service.ListQueues, readListQueues, writeListQueues).atRoot(),
 	"GetQueueUrl":                on(queue.Service.GetQueueURL, readGetQueueURL, writeGetQueueURL),
 	"GetQueueAttributes":         on(queue.Service.GetQueueAttributes, readGetQueueAttributes, writeGetQueueAttributes),
-	"SetQueueAttributes":         do(queue.Service.SetQueueAttributes, readSetQueueAttributes),
-	"PurgeQueue":                 do(queue.Service.PurgeQueue, readPurgeQueue),
-	"TagQueue":                   do(queue.Service.TagQueue, readTagQueue),
-	"UntagQueue":                 do(queue.Service.UntagQueue, readUntagQueue),
+	"SetQueueAttributes":         do(queue.Service.SetQueueAttributes, readSetQueueAttributes).changing(),
+	"PurgeQueue":                 do(queue.Service.PurgeQueue, readPurgeQueue).changing(),
+	"TagQueue":                   do(queue.Service.TagQueue, readTagQueue).changing(),
+	"UntagQueue":                 do(queue.Service.UntagQueue, readUntagQueue).changing(),
 	"ListQueueTags":              on(queue.Service.ListQueueTags, readListQueueTags, writeListQueueTags),
 	"ListDeadLetterSourceQueues": on(queue.Service.ListDeadLetterSourceQueues, readListDeadLetterSourceQueues, writeListDeadLetterSourceQueues),
-	"AddPermission":              do(queue.Service.AddPermission, readAddPermission),
-	"RemovePermission":           do(queue.Service.RemovePermission, readRemovePermission),
+	"AddPermission":              do(queue.Service.AddPermission, readAddPermission).changing(),
+	"RemovePermission":           do(queue.Service.RemovePermission, readRemovePermission).changing(),
 
 	"SendMessage":                  on(queue.Service.SendMessage, readSendMessage, writeSendMessage),
 	"SendMessageBatch":             on(queue.Service.SendMessageBatch, readSendMessageBatch, writeSendMessageBatch),
@@ -30,8 +30,8 @@ var actions = map[string]action{
 	"ChangeMessageVisibility":      do(queue.Service.ChangeMessageVisibility, readChangeMessageVisibility),
 	"ChangeMessageVisibilityBatch": on(queue.Service.ChangeMessageVisibilityBatch, readChangeMessageVisibilityBatch, writeChangeMessageVisibilityBatch),
 
-	"StartMessageMoveTask":  on(queue.Service.StartMessageMoveTask, readStartMessageMoveTask, writeStartMessageMoveTask),
-	"CancelMessageMoveTask": on(queue.Service.CancelMessageMoveTask, readCancelMessageMoveTask, writeCancelMessageMoveTask),
+	"StartMessageMoveTask":  on(queue.Service.StartMessageMoveTask, readStartMessageMoveTask, writeStartMessageMoveTask).changing(),
+	"CancelMessageMoveTask": on(queue.Service.CancelMessageMoveTask, readCancelMessageMoveTask, writeCancelMessageMoveTask).changing(),
 	"ListMessageMoveTasks":  on(queue.Service.ListMessageMoveTasks, readListMessageMoveTasks, writeListMessageMoveTasks),
 }
 
@@ -41,11 +41,19 @@ type action struct {
 	run func(context.Context, queue.Service, queue.Caller, *request) (func(*reply), error)
 	// rootOnly refuses the action at the path of a queue, in Query.
 	rootOnly bool
+	// changes says that the action changes more than messages, so that the audit log has it.
+	changes bool
 }
 
 // atRoot marks an action that makes no sense at the path of a queue.
 func (a action) atRoot() action {
 	a.rootOnly = true
+	return a
+}
+
+// changing marks an action that the audit log has.
+func (a action) changing() action {
+	a.changes = true
 	return a
 }
 

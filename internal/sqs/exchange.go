@@ -39,6 +39,7 @@ type exchange struct {
 	status  int // zero: nothing was answered yet
 	code    string
 	cause   error     // of a fault
+	audited Audited   // what the audit log gets
 	values  [3]string // what the answer's header is made of
 }
 
@@ -80,6 +81,7 @@ func (x *exchange) run(req *request) error {
 		return unknownAction(req.action)
 	}
 	x.action = req.action
+	x.auditSubject(req, act)
 	began := time.Now()
 	write, err := act.run(x.r.Context(), x.opts.Service, x.caller, req)
 	if x.action == "ReceiveMessage" {
@@ -129,7 +131,7 @@ func (x *exchange) refuse(err error) {
 	if status == 0 {
 		status = wire.status
 	}
-	x.code, x.queue, x.cause = wire.code, refused.Queue, refused.Err
+	x.code, x.queue, x.cause, x.audited.Refused = wire.code, refused.Queue, refused.Err, refusing(refused.Code)
 	x.w.Header()["X-Amzn-Query-Error"] = []string{wire.code + ";" + wire.kind()}
 	x.answer(status, x.protocol.contentType(), func(b []byte) []byte {
 		return x.protocol.appendError(b, x, wire, refused)
@@ -155,6 +157,7 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 		h["X-Amzn-Trace-Id"] = trace[:1]
 	}
 	x.status, x.bodyOut = status, int64(len(body))
+	x.audit()
 	_ = http.NewResponseController(x.w).SetWriteDeadline(bodyDeadline(time.Now(), x.bodyOut))
 	x.w.WriteHeader(status)
 	// A client that does not read its answer is told nothing more; what it received stays in flight.

@@ -34,6 +34,10 @@ type Options struct {
 
 	// Logger may be nil. Requests are logged at debug level, faults of the server as warnings.
 	Logger *slog.Logger
+	// Audit, unless it is nil, is called before the answer to a request that has changed more than messages, or is
+	// refused; with AuditAll before every answer. Many goroutines call it.
+	Audit    func(*http.Request, Audited)
+	AuditAll bool
 	// Observe, unless it is nil, is called once for each request, by many goroutines.
 	Observe func(Observation)
 }

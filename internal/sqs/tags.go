@@ -12,7 +12,7 @@ func readTagQueue(r *request, in *queue.TagQueueInput) {
 
 func readUntagQueue(r *request, in *queue.UntagQueueInput) {
 	in.Queue = r.queue()
-	in.Keys = r.texts(names{json: "TagKeys", query: "TagKey"})
+	in.Keys = r.texts(tagKeysList())
 	if len(in.Keys) == 0 {
 		r.failure.note(queue.MissingParameter("TagKeys"))
 	}
@@ -23,3 +23,5 @@ func readListQueueTags(r *request, in *queue.ListQueueTagsInput) { in.Queue = r.
 func writeListQueueTags(w *reply, out *queue.ListQueueTagsOutput) { writePairs(w, tagsMap(), out.Tags) }
 
 func tagsMap() names { return names{"Tags", "Tag", "Key"} }
+
+func tagKeysList() names { return names{json: "TagKeys", query: "TagKey"} }
