@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/pool"
+	where "github.com/forebay-mq/forebay/internal/target"
 	"github.com/forebay-mq/forebay/worker"
 )
 
@@ -41,7 +41,7 @@ func (a *app) poolsCommand() *cobra.Command {
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&f.endpoint, "controller", "", "URL of the controller (also FOREBAY_CONTROLLER; default: the one on this machine)")
-	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: forebay-pools)")
+	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: that of pool run)")
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List pools", Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.listPools(cmd, f) }},
@@ -67,10 +67,10 @@ func (f *controllerFlags) controller() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text, err := os.ReadFile(filepath.Join(folder, endpointFile))
+		noted, running := where.Running(folder)
 		switch {
-		case err == nil:
-			endpoint = strings.TrimSpace(string(text))
+		case running:
+			endpoint = noted
 		case f.state != "":
 			return "", noController("in " + f.state)
 		default:

@@ -89,7 +89,7 @@ func waitReady(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 0 {
 		folder = args[0]
 	}
-	endpoint := strings.TrimSpace(ts.ReadFile(filepath.Join(folder, endpointFile)))
+	endpoint := strings.TrimSpace(ts.ReadFile(filepath.Join(folder, "endpoint")))
 	ts.Setenv("ENDPOINT", endpoint)
 	ts.Setenv("ADDRESS", strings.TrimPrefix(endpoint, "http://"))
 }
