@@ -111,12 +111,14 @@ func (a *app) bench(ctx context.Context, b *benching) error {
 		return err
 	}
 	b.opts.Endpoint, b.opts.Region, b.opts.KeyID, b.opts.Secret = t.endpoint, t.region, t.keyID, t.secret
-	secure, err := trustOf(t.caFile)
-	if err != nil {
-		return err
-	}
-	if secure != nil {
-		b.opts.Roots = secure.RootCAs
+	if strings.HasPrefix(t.endpoint, "https:") {
+		secure, err := trustOf(t.caFile)
+		if err != nil {
+			return err
+		}
+		if secure != nil {
+			b.opts.Roots = secure.RootCAs
+		}
 	}
 	if terminal(a.errs) && !a.quiet {
 		b.opts.Progress = a.benchProgress

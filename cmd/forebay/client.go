@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -48,9 +49,12 @@ func (a *app) connect() (*client, error) {
 
 // client returns a client for a target that is resolved.
 func (t target) client() (*client, error) {
-	secure, err := trustOf(t.caFile)
-	if err != nil {
-		return nil, err
+	var secure *tls.Config
+	if strings.HasPrefix(t.endpoint, "https:") {
+		var err error
+		if secure, err = trustOf(t.caFile); err != nil {
+			return nil, err
+		}
 	}
 	transport := func(silence time.Duration) *http.Transport {
 		return &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialMax}).DialContext,

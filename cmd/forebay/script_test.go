@@ -75,7 +75,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready":     waitReady,
 			"pooled":    waitPooled,
-			"terminate": terminateServer,
+			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) { signalServer(ts, terminate) },
+			"hangup":    func(ts *testscript.TestScript, _ bool, _ []string) { signalServer(ts, hangup) },
 			"capture":   capture,
 		},
 	})
@@ -120,13 +121,13 @@ func waitPooled(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("the pool has decided nothing in %s", readyTimeout)
 }
 
-// terminateServer sends SIGTERM to the server of the script, as a service manager does. (kill knows -INT alone.)
-func terminateServer(ts *testscript.TestScript, _ bool, _ []string) {
+// signalServer sends a signal to the server of the script, as a service manager or a terminal does. (kill knows -INT alone.)
+func signalServer(ts *testscript.TestScript, signal os.Signal) {
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(filepath.Join("forebay-data", "pid"))))
 	ts.Check(err)
 	process, err := os.FindProcess(pid)
 	ts.Check(err)
-	ts.Check(process.Signal(terminate))
+	ts.Check(process.Signal(signal))
 }
 
 // capture sets a variable to what was printed last: capture NAME stdout|stderr [PREFIX]. With a prefix it takes

@@ -36,10 +36,9 @@ func Announce(folder, state, endpoint string) (leave func(), err error) {
 	err = errors.Join(err, writeFile(filepath.Join(folder, endpointFile), []byte(endpoint+"\n")))
 	note := ""
 	if state != "" {
-		sum := sha256.Sum256([]byte(folder))
-		note = filepath.Join(state, serversFolder, hex.EncodeToString(sum[:8])+".json")
-		text, encodeErr := json.Marshal(Server{Endpoint: endpoint, Data: folder})
-		err = errors.Join(err, encodeErr, writeFile(note, append(text, '\n')))
+		var noteErr error
+		note, noteErr = noteServer(state, Server{Endpoint: endpoint, Data: folder})
+		err = errors.Join(err, noteErr)
 	}
 	return func() {
 		_ = os.Remove(filepath.Join(folder, endpointFile))
@@ -50,6 +49,17 @@ func Announce(folder, state, endpoint string) (leave func(), err error) {
 			_ = lock.Close()
 		}
 	}, err
+}
+
+// noteServer writes the note of a running server, and returns the file's name.
+func noteServer(state string, s Server) (path string, err error) {
+	sum := sha256.Sum256([]byte(s.Data))
+	path = filepath.Join(state, serversFolder, hex.EncodeToString(sum[:8])+".json")
+	text, err := json.Marshal(s)
+	if err != nil {
+		return path, err
+	}
+	return path, writeFile(path, append(text, '\n'))
 }
 
 // Running returns where the process of a folder can be reached, and whether it runs. What a process has left that was
