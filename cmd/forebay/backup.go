@@ -65,7 +65,7 @@ func (a *app) backupCommand() *cobra.Command {
 // backupFailure adds what helps to a refusal of the server.
 func backupFailure(err error) error {
 	f := asFailure(err)
-	if f.code == exitUnreachable {
+	if f.code == exitUnreachable && unreachable(f.err) {
 		f.hints = []string{"Start the server, or copy the folder of a stopped one:  forebay backup --offline DIRECTORY"}
 	}
 	if api, ok := errors.AsType[smithy.APIError](f.err); ok && (api.ErrorCode() == "DirectoryNotEmpty" || api.ErrorCode() == "InMemory") {

@@ -166,7 +166,7 @@ func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Op
 // gatewayFailure words why a gateway does not start: with the code and the hints of what the server said, and the part
 // of the configuration that it is about.
 func gatewayFailure(explain func(error) error, err error) error {
-	if _, ok := errors.AsType[smithy.APIError](err); !ok && !unreachable(err) {
+	if _, ok := errors.AsType[smithy.APIError](err); !ok && connectionFailure("", err) == nil {
 		return &failure{code: exitFailed, what: err.Error(), err: err}
 	}
 	f := asFailure(explain(err))

@@ -58,14 +58,21 @@ func connectionFailure(endpoint string, err error) *failure {
 		return &failure{code: exitUnreachable, what: endpoint + " does not answer in time", err: err, hints: []string{
 			"Is it the right address, and does no firewall stand between?  --endpoint URL, or AWS_ENDPOINT_URL_SQS",
 			"See what is wrong:  forebay doctor"}}
+	case cutOff(err):
+		f := &failure{code: exitUnreachable, what: "the server at " + endpoint + " ended the connection without an answer", err: err,
+			hints: []string{"Look at its log, and try again"}}
+		if strings.HasPrefix(endpoint, "https:") {
+			f.hints = append(f.hints, noClientCertificate)
+		}
+		return f
 	case unreachable(err):
 		return notReached(endpoint, err)
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return &failure{code: exitUnreachable, what: "the server at " + endpoint + " ended the connection without an answer", err: err,
-			hints: []string{"Look at its log, and try again"}}
 	}
 	return nil
 }
+
+// noClientCertificate is a hint for servers that end a connection for the lack of one.
+const noClientCertificate = "It may want a certificate of the client, which forebay's commands have none of; see docs/access.md"
 
 // certificateFailure words why the certificate of a server is not believed.
 func certificateFailure(endpoint string, err error) *failure {
@@ -112,13 +119,13 @@ func protocolFailure(endpoint string, err error) *failure {
 	case plain || strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		f.what = endpoint + " does not speak TLS"
 		f.hints = []string{"Speak plain HTTP with it:  --endpoint http" + strings.TrimPrefix(endpoint, "https")}
-	case spokePlainToTLS(err):
+	case spokePlainToTLS(err) || cutOff(err) && speaksTLS(endpoint):
 		f.what = endpoint + " speaks TLS, and was spoken to in plain HTTP"
 		f.hints = []string{"Speak TLS with it:  --endpoint https" + strings.TrimPrefix(endpoint, "http")}
 	case alert || strings.Contains(text, "remote error: tls: "):
 		_, reason, _ := strings.Cut(text, "remote error: tls: ")
 		f.what = endpoint + " refuses to speak TLS with this client: " + reason
-		f.hints = []string{"It may want a certificate of the client, which forebay's commands have none of; see docs/access.md"}
+		f.hints = []string{noClientCertificate}
 	default:
 		return nil
 	}
@@ -136,6 +143,28 @@ func spokePlainToTLS(err error) bool {
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	return ok && strings.Contains(api.ErrorMessage(), "HTTPS")
+}
+
+// cutOff reports whether the other side ended the connection without an answer. One that speaks TLS may do so to a client
+// that does not, and its word on that gets lost.
+func cutOff(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// speaksTLS tries whether TLS is spoken where endpoint says that plain HTTP is. Whose certificate it is does not matter:
+// nothing is sent.
+func speaksTLS(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" || u.Port() == "" {
+		return false
+	}
+	dialer := &net.Dialer{Timeout: dialMax}
+	conn, err := tls.DialWithDialer(dialer, "tcp", u.Host, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 // distrusted reports whether err is about TLS: it will be the same the next time.

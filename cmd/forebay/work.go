@@ -254,7 +254,7 @@ func (c *client) waitForQueue(ctx context.Context, name string, logger *slog.Log
 		}
 		if !said {
 			said = true
-			logger.Warn("the server does not answer; trying until it is there", "endpoint", c.target.endpoint, "err", err)
+			logger.Warn("the server does not answer; trying until it is there", "endpoint", c.target.endpoint, "err", asFailure(c.explain(ctx, name, err)).what)
 		}
 		select {
 		case <-ctx.Done():
