@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,13 +72,23 @@ func (f *controllerFlags) controller() (string, error) {
 		switch {
 		case running:
 			endpoint = noted
-		case f.state != "":
-			return "", noController("in " + f.state)
+		case f.state != "" || standsBeside(folder):
+			return "", noController("in " + folder)
 		default:
 			endpoint = "http://" + poolListen
 		}
 	}
 	return strings.TrimRight(endpoint, "/"), checkEndpoint(endpoint)
+}
+
+// standsBeside reports whether folder is in the folder that the user stands in, who so means its controller alone.
+func standsBeside(folder string) bool {
+	here, err := filepath.Abs(filepath.Base(folder))
+	if err != nil || here != folder {
+		return false
+	}
+	info, err := os.Stat(folder)
+	return err == nil && info.IsDir()
 }
 
 func noController(where string) error {

@@ -89,6 +89,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		return errors.Join(err, s.Shutdown(ctx))
 	}
 	endpoint := endpointOf(s.Addr(), tlsConfig != nil)
+	signals, ignore := stops() // before anybody is told where it is, and so could end it
+	defer ignore()
 	leave := announce(data.path, config.StateFolder(os.LookupEnv), endpoint, logger)
 	defer leave()
 	if !a.quiet {
@@ -98,14 +100,12 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		logger.Info("ready", "endpoint", endpoint, "data", data.path, "version", b.Version, "dur", time.Since(began))
 	}
 	notify("READY=1", logger)
-	return runUntilStopped(ctx, s, logger)
+	return runUntilStopped(ctx, s, signals, logger)
 }
 
 // runUntilStopped waits for a signal or a failure. The first signal stops the server in order, the second at
 // once; nothing that was acknowledged depends on the order.
-func runUntilStopped(ctx context.Context, s *server.Server, logger *slog.Logger) error {
-	signals, ignore := stops()
-	defer ignore()
+func runUntilStopped(ctx context.Context, s *server.Server, signals <-chan os.Signal, logger *slog.Logger) error {
 	select {
 	case err := <-s.Failed():
 		logger.Error("the server cannot go on", "err", err)
