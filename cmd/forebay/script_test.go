@@ -69,7 +69,12 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(func() { socket.Close() })
 			env.Values[socketKey{}] = socket
-			env.Vars = append(env.Vars, "NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
+			free, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			defer free.Close()
+			env.Vars = append(env.Vars, "FREE="+free.Addr().String(), "NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

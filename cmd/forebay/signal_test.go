@@ -5,14 +5,18 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"testing"
 
 	"github.com/spf13/cobra"
 )
 
-// raise sends a signal to this process.
+// raise sends a signal to this process, and waits until it is there: the next test must not get it.
 func raise(t *testing.T, s os.Signal) {
 	t.Helper()
+	seen := make(chan os.Signal, 1)
+	signal.Notify(seen, s)
+	defer signal.Stop(seen)
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
 		err = self.Signal(s)
@@ -20,6 +24,7 @@ func raise(t *testing.T, s os.Signal) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	<-seen
 }
 
 // A terminal that is closed says so twice. Only the first counts, and only as a request to stop.
