@@ -92,7 +92,7 @@ await() {
 
 # What the environment says about other servers must not matter.
 unset "${!AWS_@}" "${!FOREBAY_@}"
-export FOREBAY_DATA=$data/queues
+export FOREBAY_DATA=$data/queues XDG_STATE_HOME=$scratch/state
 
 begin server "$forebay" serve --listen "$host:0" ${isolate:+--insecure-http}
 await server "$forebay" queues create guestbook

@@ -123,6 +123,9 @@ func (f *Forebay) serve(ctx context.Context) error {
 	if err := forget(); err != nil {
 		return err
 	}
+	if err := os.Setenv("XDG_STATE_HOME", filepath.Join(f.folder, "state")); err != nil { // it is none of the user's servers
+		return err
+	}
 	program, err := f.program(ctx)
 	if err != nil {
 		return err
