@@ -53,6 +53,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
+	// Servers of the tests are none of the user's, nor are the user's contexts for tests.
+	for _, name := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"} {
+		if err := os.Setenv(name, filepath.Join(folder, name)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	binary = filepath.Join(folder, "forebay")
 	if err := build(binary); err != nil {
 		fmt.Fprintln(os.Stderr, err)

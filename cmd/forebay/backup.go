@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
+	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/server"
 )
 
@@ -51,7 +54,7 @@ func (a *app) backupCommand() *cobra.Command {
 			if err := json.Unmarshal(text, &made); err != nil {
 				return fail("%s does not know how to make a backup: it is no Forebay server", c.target.endpoint)
 			}
-			return a.backupMade(made)
+			return a.backupMade(made, c.at())
 		},
 	}
 	a.targetFlags(cmd)
@@ -62,7 +65,7 @@ func (a *app) backupCommand() *cobra.Command {
 // backupFailure adds what helps to a refusal of the server.
 func backupFailure(err error) error {
 	f := asFailure(err)
-	if f.code == exitUnreachable {
+	if f.code == exitUnreachable && unreachable(f.err) {
 		f.hints = []string{"Start the server, or copy the folder of a stopped one:  forebay backup --offline DIRECTORY"}
 	}
 	if api, ok := errors.AsType[smithy.APIError](f.err); ok && (api.ErrorCode() == "DirectoryNotEmpty" || api.ErrorCode() == "InMemory") {
@@ -87,11 +90,12 @@ func (a *app) backupStopped(directory string) error {
 		}
 		return f
 	}
-	return a.backupMade(made)
+	return a.backupMade(made, " in "+folder)
 }
 
-func (a *app) backupMade(made server.BackupReply) error {
-	words := fmt.Sprintf("backup made in %s: %s in %d ms", made.Directory, bytesText(made.Bytes), int(made.Seconds*1000))
+// backupMade says what was made, of the server at or in a place.
+func (a *app) backupMade(made server.BackupReply, place string) error {
+	words := fmt.Sprintf("backup made in %s: %s in %d ms, of the server%s", made.Directory, bytesText(made.Bytes), int(made.Seconds*1000), place)
 	if made.Keys {
 		words += ", with the access keys"
 	}
@@ -112,7 +116,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			folder, err := a.target.folder()
+			folder, err := config.DataFolder(cmp.Or(a.target.data, os.Getenv("FOREBAY_DATA")), os.LookupEnv)
 			if err != nil {
 				return err
 			}

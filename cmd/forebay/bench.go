@@ -111,6 +111,15 @@ func (a *app) bench(ctx context.Context, b *benching) error {
 		return err
 	}
 	b.opts.Endpoint, b.opts.Region, b.opts.KeyID, b.opts.Secret = t.endpoint, t.region, t.keyID, t.secret
+	if strings.HasPrefix(t.endpoint, "https:") {
+		secure, err := trustOf(t.caFile)
+		if err != nil {
+			return err
+		}
+		if secure != nil {
+			b.opts.Roots = secure.RootCAs
+		}
+	}
 	if terminal(a.errs) && !a.quiet {
 		b.opts.Progress = a.benchProgress
 	}
@@ -122,8 +131,8 @@ func (a *app) bench(ctx context.Context, b *benching) error {
 		fmt.Fprint(a.errs, "\r\x1b[K")
 	}
 	if err != nil && result == nil {
-		if unreachable(err) {
-			return notReached(t.endpoint, err)
+		if f := connectionFailure(t.endpoint, err); f != nil {
+			return f
 		}
 		return err
 	}

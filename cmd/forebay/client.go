@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -43,15 +44,28 @@ func (a *app) connect() (*client, error) {
 	if err := t.resolve(); err != nil {
 		return nil, err
 	}
-	c := &client{target: t, http: &http.Client{}}
-	calls := &http.Client{Transport: straight.New(&http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialMax}).DialContext,
-		MaxIdleConnsPerHost: idleConnsMax, ResponseHeaderTimeout: silenceMax,
-	})}
+	return t.client()
+}
+
+// client returns a client for a target that is resolved.
+func (t target) client() (*client, error) {
+	var secure *tls.Config
+	if strings.HasPrefix(t.endpoint, "https:") {
+		var err error
+		if secure, err = trustOf(t.caFile); err != nil {
+			return nil, err
+		}
+	}
+	transport := func(silence time.Duration) *http.Transport {
+		return &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialMax}).DialContext,
+			TLSClientConfig: secure, TLSHandshakeTimeout: dialMax, MaxIdleConnsPerHost: idleConnsMax, ResponseHeaderTimeout: silence}
+	}
+	c := &client{target: t, http: &http.Client{Transport: transport(0)}}
+	calls := &http.Client{Transport: straight.New(transport(silenceMax))}
 	c.Client = sqsclient.New(sqs.New(sqs.Options{
 		BaseEndpoint: aws.String(t.endpoint),
 		Region:       t.region,
-		Credentials:  credentials.NewStaticCredentialsProvider(t.keyID, t.secret, ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(t.keyID, t.secret, t.found.Key.Token),
 		HTTPClient:   calls,
 		AppID:        "forebay-cli",
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
@@ -62,12 +76,12 @@ func (a *app) connect() (*client, error) {
 	return c, nil
 }
 
-// nobodyThere stops retries where no server listens: the user should hear of that at once.
+// nobodyThere stops retries where no server listens, or none that can be trusted: the user should hear of that at once.
 type nobodyThere struct{}
 
 // IsErrorRetryable implements retry.IsErrorRetryable.
 func (nobodyThere) IsErrorRetryable(err error) aws.Ternary {
-	if unreachable(err) {
+	if unreachable(err) || distrusted(err) {
 		return aws.FalseTernary
 	}
 	return aws.UnknownTernary
@@ -113,16 +127,19 @@ func (c *client) explain(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if unreachable(err) {
-		return notReached(c.target.endpoint, err)
+	if f := connectionFailure(c.target.endpoint, err); f != nil {
+		return f
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
+		if f, ok := errors.AsType[*failure](err); ok {
+			return f
+		}
 		return fail("%v", err)
 	}
 	f := apiFailure(api)
-	if f.code == exitDenied && strings.HasPrefix(c.target.keyID, "none") {
-		f.hints = []string{"No key was found for this server. In its folder, or with --data FOLDER:", `  eval "$(forebay env)"`}
+	if keyRefused(api) {
+		c.target.explainKey(f)
 	}
 	if f.code != exitNotFound || name == "" {
 		return f

@@ -28,7 +28,7 @@ func (a *app) deleteCommand() *cobra.Command {
 			if err := a.deleteHandles(ctx, c, args[0], url, args[1:]); err != nil {
 				return err
 			}
-			a.remark("deleted %s", plural(len(args)-1, "message"))
+			a.remark("deleted %s of %s%s", plural(len(args)-1, "message"), nameOf(args[0]), c.at())
 			return nil
 		},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,23 +22,38 @@ const (
 	demoReceives = 2 // tries of a message before it goes to the dead-letter queue
 )
 
+// demoIgnored are flags that the demonstration had when it spoke to the user's server, where it could take the user's
+// messages for its own.
+var demoIgnored = []string{"endpoint", "region", "data"}
+
 func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See queues at work: 20 messages, a consumer, two failures and a dead-letter queue",
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Long: "Start a server with nothing to keep, and show on it how queues work: 20 messages, a consumer, two failures and a\n" +
+			"dead-letter queue. No other server is spoken to, and everything is gone in the end.",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			c, err := a.connect()
+			for _, name := range demoIgnored {
+				if cmd.Flags().Changed(name) {
+					a.remark("--%s is not heeded: the demonstration has a server of its own", name)
+				}
+			}
+			c, _, end, err := startDemo(ctx)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, end()) }()
 			d := demo{app: a, client: c}
 			return d.run(ctx)
 		},
 	}
-	a.targetFlags(cmd)
+	for _, name := range demoIgnored {
+		cmd.Flags().String(name, "", "not heeded")
+		_ = cmd.Flags().MarkHidden(name)
+	}
 	cmd.AddCommand(a.demoGatewayCommand())
 	return cmd
 }
@@ -72,9 +88,10 @@ func (d *demo) run(ctx context.Context) error {
 	d.say("%d messages done, %d attempts failed; %s wait in queue %s.",
 		d.done, d.failed, values["ApproximateNumberOfMessages"], demoDead)
 	d.say("")
-	d.say("Look at them:      forebay peek %s", demoDead)
-	d.say("Try them again:    forebay queues move %s", demoDead)
-	d.say("Clean up:          forebay queues delete %s --yes; forebay queues delete %s --yes", demoQueue, demoDead)
+	d.say("The server of this demonstration is gone now, with its queues. On one of yours:")
+	d.say("  Start it:                forebay serve")
+	d.say("  Look at dead letters:    forebay peek %s", demoDead)
+	d.say("  Try them again:          forebay queues move %s", demoDead)
 	return nil
 }
 

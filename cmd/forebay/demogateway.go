@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -17,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
-	"github.com/forebay-mq/forebay/internal/server"
 	"github.com/forebay-mq/forebay/queued"
 )
 
@@ -35,35 +32,32 @@ func (a *app) demoGatewayCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			return a.demoGateway(ctx, listen)
+			return a.demoGateway(ctx, listen, cmd.Flags().Changed("listen"))
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the gateway, host:port")
+	cmd.Flags().StringVar(&listen, "listen", demoGatewayListen, "address of the gateway, host:port; without the flag any free port where this one is taken")
 	return cmd
 }
 
-// demoGateway runs the demonstration until ctx ends.
-func (a *app) demoGateway(ctx context.Context, listen string) (err error) {
-	folder, err := os.MkdirTemp("", "forebay-demo-")
+// demoGateway runs the demonstration until ctx ends. Where given is false the user has not said where to listen.
+func (a *app) demoGateway(ctx context.Context, listen string, given bool) (err error) {
+	listener, err := listenUsual(listen, given)
+	if err != nil {
+		return listenFailure("forebay demo gateway --listen", listen, err)
+	}
+	defer listener.Close()
+	if taken := listen; listener.Addr().String() != taken {
+		listen = listener.Addr().String()
+		if !given {
+			a.remark("%s is in use, so the gateway listens on %s; choose with --listen", taken, listen)
+		}
+	}
+	c, folder, end, err := startDemo(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
-	quiet := slog.New(slog.DiscardHandler)
-	s, endpoint, err := demoServer(ctx, folder, quiet)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-		defer cancel()
-		err = errors.Join(err, s.Shutdown(limit))
-	}()
-	a.target = target{endpoint: endpoint, data: folder}
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, end()) }()
+	endpoint, quiet := c.target.endpoint, slog.New(slog.DiscardHandler)
 	if _, err := c.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(demoRequests)}); err != nil {
 		return err
 	}
@@ -74,7 +68,7 @@ func (a *app) demoGateway(ctx context.Context, listen string) (err error) {
 		stop()
 		err = errors.Join(err, <-backend)
 	}()
-	file := &gatewayFile{Listen: listen, State: filepath.Join(folder, "gateway"), Routes: []gatewayRoute{{Path: "/", Queue: demoRequests, Stream: true}}}
+	file := &gatewayFile{listener: listener, Listen: listen, State: filepath.Join(folder, "gateway"), Routes: []gatewayRoute{{Path: "/", Queue: demoRequests, Stream: true}}}
 	opts, err := file.options()
 	if err == nil {
 		err = gatewaySecrets(file, &opts)
@@ -87,20 +81,6 @@ func (a *app) demoGateway(ctx context.Context, listen string) (err error) {
 	fmt.Fprintf(a.out, "Try:\n  curl http://%[1]s/hello\n  curl -i -H 'Prefer: respond-async' http://%[1]s/slow      # then fetch its Location\n"+
 		"  curl -N http://%[1]s/count                                # arrives piece by piece\n\nPress Ctrl-C to stop.\n", listen)
 	return a.runGateway(ctx, file, opts, nil, func(err error) error { return c.explain(ctx, "", err) })
-}
-
-// demoServer starts a queue server whose data is gone with the folder.
-func demoServer(ctx context.Context, folder string, logger *slog.Logger) (*server.Server, string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, "", err
-	}
-	s, err := server.Start(ctx, server.Options{Data: folder, Listener: listener, Account: "000000000000", Region: defaultRegion,
-		NoCoolDown: true, CacheBytes: 4 << 20, BlockBytes: 4 << 20, MemTableBytes: 4 << 20, Version: thisBuild().Version, Logger: logger})
-	if err != nil {
-		return nil, "", errors.Join(err, listener.Close())
-	}
-	return s, endpointOf(s.Addr(), false), nil
 }
 
 // demoBackend is an ordinary handler, as it would stand behind any HTTP server.

@@ -107,7 +107,12 @@ func (a *app) examine(ctx context.Context) error {
 // endpoint looks who answers at the endpoint, or whether a server could.
 func (d *doctor) endpoint(ctx context.Context) finding {
 	if d.err != nil {
-		return bad("%v", d.err)
+		f := asFailure(d.err)
+		text := strings.Join(append([]string{f.what}, f.hints...), "; ")
+		if f.code == exitUnreachable { // it stands still, which is no fault
+			return warn("%s", text)
+		}
+		return bad("%s", text)
 	}
 	endpoint := d.client.target.endpoint
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -129,7 +134,13 @@ func (d *doctor) endpoint(ctx context.Context) finding {
 		return bad("something else than Forebay answers at %s; use another port: forebay serve --listen 127.0.0.1:4567", endpoint)
 	}
 	if !local(endpoint) {
+		if f := connectionFailure(endpoint, err); f != nil {
+			return bad("%s; %s", f.what, strings.Join(f.hints, "; "))
+		}
 		return bad("no server answers at %s: %v", endpoint, err)
+	}
+	if f := connectionFailure(endpoint, err); f != nil && !unreachable(err) {
+		return bad("%s; %s", f.what, strings.Join(f.hints, "; "))
 	}
 	u, _ := url.Parse(endpoint)
 	listener, err := net.Listen("tcp", u.Host)
@@ -276,7 +287,7 @@ func (d *doctor) awsProgram(ctx context.Context) finding {
 
 func (d *doctor) environment(context.Context) finding {
 	if d.err != nil {
-		return bad("%v", d.err)
+		return warn("not compared with a server: %v", d.err)
 	}
 	for _, name := range []string{"AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"} {
 		value := os.Getenv(name)
@@ -287,6 +298,9 @@ func (d *doctor) environment(context.Context) finding {
 			return warn("%s is %s, but this command uses %s", name, value, d.client.target.endpoint)
 		}
 		return ok("%s points at %s", name, value)
+	}
+	if d.client.target.found.Source != "the default" && !strings.HasPrefix(d.client.target.found.Source, "the data folder") {
+		return warn("this command uses %s, from %s; AWS clients do not know it: eval \"$(forebay env)\"", d.client.target.endpoint, d.client.target.found.Source)
 	}
 	return warn(`AWS clients do not know this server yet: eval "$(forebay env)"`)
 }

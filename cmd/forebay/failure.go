@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
-	"syscall"
 
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
@@ -40,7 +38,7 @@ func exitCodesTopic() *cobra.Command {
     4  refused: unknown key, wrong signature, or no permission
     5  conflict: exists already, is in use, or was deleted or purged a moment ago
     6  empty: receive --expect found no message in time
-    7  no server answers at the endpoint
+    7  no server answers at the endpoint, or none that is trusted
   130  interrupted by Ctrl-C`,
 	}
 }
@@ -88,6 +86,11 @@ func asFailure(err error) *failure {
 	if errors.Is(err, context.Canceled) {
 		return &failure{code: exitInterrupted, what: "interrupted"}
 	}
+	if called, ok := errors.AsType[*url.Error](err); ok {
+		if f := connectionFailure(baseOf(called.URL), err); f != nil {
+			return f
+		}
+	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return apiFailure(api)
 	}
@@ -95,6 +98,15 @@ func asFailure(err error) *failure {
 		return &failure{code: exitUsage, what: err.Error()}
 	}
 	return &failure{code: exitFailed, what: err.Error(), err: err}
+}
+
+// baseOf is the scheme and host of a URL.
+func baseOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return text
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // apiFailure words an error of the server. Codes come in the names of both protocols.
@@ -121,30 +133,4 @@ func apiFailure(err smithy.APIError) *failure {
 		f.code = exitUsage
 	}
 	return f
-}
-
-// unreachable reports whether err says that nobody answers at the address at all.
-func unreachable(err error) bool {
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) {
-		return true
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return true
-	}
-	dial, ok := errors.AsType[*net.OpError](err)
-	return ok && dial.Op == "dial"
-}
-
-// notReached is the failure for an endpoint at which nobody answers.
-func notReached(endpoint string, err error) error {
-	hint := "Start a server:  forebay serve"
-	if u, parseErr := url.Parse(endpoint); parseErr == nil && u.Host != "127.0.0.1:4566" {
-		hint += " --listen " + u.Host
-	}
-	return &failure{
-		code:  exitUnreachable,
-		what:  "no server answers at " + endpoint,
-		hints: []string{hint, "Use another one:  --endpoint URL, or AWS_ENDPOINT_URL_SQS"},
-		err:   err,
-	}
 }

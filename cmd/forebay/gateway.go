@@ -64,8 +64,8 @@ func (a *app) gatewayCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&path, "config", os.Getenv("FOREBAY_GATEWAY_CONFIG"), "configuration file (also FOREBAY_GATEWAY_CONFIG)")
 	flags.StringArrayVar(&routes, "route", nil, "[HOST]/PATH=QUEUE: requests for that host and path go to that queue; may be repeated")
-	flags.StringVar(&given.Listen, "listen", "127.0.0.1:8080", "address to listen on, host:port")
-	flags.StringVar(&given.State, "state", "forebay-gateway", "folder for replies and for the name of this gateway")
+	flags.StringVar(&given.Listen, "listen", gatewayListen, "address to listen on, host:port")
+	flags.StringVar(&given.State, "state", "", "folder for replies and for the name of this gateway (default: ./forebay-gateway if it exists, ~/.local/state/forebay/gateway)")
 	flags.StringVar(&given.KeyFile, "key-file", "", "key of the site's gateways (default: site.key in the state folder)")
 	flags.StringVar(&given.SigningKeys, "signing-keys", "", "keys that requests are signed with, and replies checked; see forebay backend")
 	flags.StringVar(&given.MetricsListen, "metrics-listen", "", "address for /metrics (default: none)")
@@ -137,9 +137,12 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 
 // runGateway opens a gateway and serves it until ctx ends.
 func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Options, secure *tls.Config, explain func(error) error) error {
-	listener, err := net.Listen("tcp", file.Listen)
-	if err != nil {
-		return listenFailure(file.Listen, err)
+	listener := file.listener
+	var err error
+	if listener == nil {
+		if listener, err = net.Listen("tcp", file.Listen); err != nil {
+			return listenFailure("forebay gateway --listen", file.Listen, err)
+		}
 	}
 	g, err := gateway.Open(ctx, opts)
 	if err != nil {
@@ -163,7 +166,7 @@ func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Op
 // gatewayFailure words why a gateway does not start: with the code and the hints of what the server said, and the part
 // of the configuration that it is about.
 func gatewayFailure(explain func(error) error, err error) error {
-	if _, ok := errors.AsType[smithy.APIError](err); !ok && !unreachable(err) {
+	if _, ok := errors.AsType[smithy.APIError](err); !ok && connectionFailure("", err) == nil {
 		return &failure{code: exitFailed, what: err.Error(), err: err}
 	}
 	f := asFailure(explain(err))
@@ -239,7 +242,7 @@ func servePages(address string, registry prometheus.Registerer) (stop func(), er
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, listenFailure(address, err)
+		return nil, listenFailure("forebay gateway --metrics-listen", address, err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))

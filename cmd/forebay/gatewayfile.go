@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -53,6 +55,8 @@ type gatewayFile struct {
 	TLS            gatewayTLS        `toml:"tls"`
 	Peers          map[string]string `toml:"peers"`
 	Routes         []gatewayRoute    `toml:"routes"`
+
+	listener net.Listener // listens at Listen already; nil: not yet
 }
 
 // gatewayTLS is its section [tls].
@@ -153,8 +157,13 @@ func (f *gatewayFile) options() (gateway.Options, error) {
 	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
 		return o, errors.New("tls.cert and tls.key go together: give both or neither")
 	}
-	f.Listen = cmp.Or(f.Listen, "127.0.0.1:8080")
-	f.State = cmp.Or(f.State, "forebay-gateway")
+	f.Listen = cmp.Or(f.Listen, gatewayListen)
+	if f.State == "" {
+		var err error
+		if f.State, err = config.UserFolder("gateway", "forebay-gateway", os.LookupEnv); err != nil {
+			return o, err
+		}
+	}
 	f.ConnectionsMax = cmp.Or(f.ConnectionsMax, 10_000)
 	f.HeadersMax = cmp.Or(f.HeadersMax, 32<<10)
 	return o, nil

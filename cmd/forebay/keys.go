@@ -32,7 +32,11 @@ func (a *app) keysCommand() *cobra.Command {
 	remove := &cobra.Command{
 		Use: "delete NAME", Aliases: []string{"rm"}, Short: "Delete an access key for good", Args: exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			question := fmt.Sprintf("This deletes key %s; whoever uses it is refused from then on.", args[0])
+			folder, err := a.target.folder()
+			if err != nil {
+				return err
+			}
+			question := fmt.Sprintf("This deletes key %s of the server in %s; whoever uses it is refused from then on.", args[0], folder)
 			return a.changeKey(args[0], "deleted key "+args[0], question, (*access.Keys).Delete)
 		},
 	}
@@ -169,14 +173,18 @@ func (a *app) changeKey(name, words, question string, change func(*access.Keys, 
 		return err
 	}
 	if question != "" {
-		if err := a.confirm(question, "forebay keys delete "+name); err != nil {
+		if err := a.confirm(question, "forebay keys delete "+name+a.sameServer()); err != nil {
 			return err
 		}
 	}
 	if err := change(keys, name); err != nil {
 		return keyFailure(err, name)
 	}
-	return a.done(words, name, map[string]string{"name": name})
+	folder, err := a.target.folder()
+	if err != nil {
+		return err
+	}
+	return a.done(words+" of the server in "+folder, name, map[string]string{"name": name})
 }
 
 func keyFailure(err error, name string) error {

@@ -34,7 +34,7 @@ func (c *client) signed(ctx context.Context, method, path string, body []byte) (
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	r.Header.Set("X-Amz-Content-Sha256", hash)
-	key := aws.Credentials{AccessKeyID: c.target.keyID, SecretAccessKey: c.target.secret}
+	key := aws.Credentials{AccessKeyID: c.target.keyID, SecretAccessKey: c.target.secret, SessionToken: c.target.found.Key.Token}
 	if err := v4.NewSigner().SignHTTP(ctx, key, r, hash, "sqs", c.target.region, time.Now()); err != nil {
 		return nil, err
 	}
@@ -64,6 +64,9 @@ func answerError(answer *http.Response, text []byte) error {
 	}
 	if code == "" {
 		code = strings.ReplaceAll(http.StatusText(answer.StatusCode), " ", "")
+		if said.Message == "" && strings.Contains(string(text), "HTTPS") { // a server that speaks TLS says so, in plain text
+			said.Message = strings.TrimSpace(string(text))
+		}
 	}
 	return &smithy.GenericAPIError{Code: code, Message: said.Message}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 
@@ -18,9 +17,6 @@ import (
 	"github.com/forebay-mq/forebay/internal/pool/policy"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
-
-// poolListen is where a controller answers when nobody says otherwise.
-const poolListen = "127.0.0.1:4580"
 
 func (a *app) poolCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -62,7 +58,7 @@ func (a *app) poolRunCommand() *cobra.Command {
 	a.targetFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "address to answer on, host:port (default "+poolListen+")")
-	flags.StringVar(&f.state, "state", "", "folder for decisions and estimates (default: forebay-pools)")
+	flags.StringVar(&f.state, "state", "", "folder for decisions and estimates (default: ./forebay-pools if it exists, ~/.local/state/forebay/pools)")
 	flags.StringVar(&f.name, "name", "", "name of the pool (default: that of its queue)")
 	for _, k := range config.PoolKeys() {
 		if k.FileOnly {
@@ -181,13 +177,12 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 	}
 	listener, err := net.Listen("tcp", file.Listen)
 	if err != nil {
-		return errors.Join(listenFailure(file.Listen, err), house.abandon())
+		return errors.Join(listenFailure("forebay pool run --listen", file.Listen, err), house.abandon())
 	}
 	endpoint := endpointOf(listener.Addr(), false)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, stopSignals()...) // before anybody is told where it is, and so could end it
-	defer signal.Stop(signals)
-	leave := announce(state, endpoint, log)
+	signals, ignore := stops() // before anybody is told where it is, and so could end it
+	defer ignore()
+	leave := announce(state, "", endpoint, log)
 	defer leave()
 	if !a.quiet {
 		for _, p := range house.pools {
@@ -220,6 +215,9 @@ func stateFlag(state string) string {
 	if state == "" {
 		return ""
 	}
+	if full, err := filepath.Abs(state); err == nil {
+		state = full // so that it can be copied into a terminal that stands elsewhere
+	}
 	return " --state " + quoteSh(state)
 }
 
@@ -237,5 +235,8 @@ func poolState(given string) (string, error) {
 
 // poolFolder is where a controller on this machine keeps its state, whether or not there is one.
 func poolFolder(given string) (string, error) {
-	return filepath.Abs(cmp.Or(given, "forebay-pools"))
+	if given != "" {
+		return filepath.Abs(given)
+	}
+	return config.UserFolder("pools", "forebay-pools", os.LookupEnv)
 }

@@ -89,8 +89,9 @@ func (a *app) driverOf(c *client, p config.Pool, log *slog.Logger) (pool.Driver,
 	switch cmp.Or(p.Driver, "exec") {
 	case "exec":
 		o := driver.ExecOptions{Command: p.Command, Folder: p.Folder, Output: os.Stderr, Log: log.With("pool", p.Name)}
-		for _, v := range c.target.variables() {
-			o.Env = append(o.Env, v.name+"="+v.value)
+		o.Without = c.target.found.Misleading(os.LookupEnv)
+		for _, v := range c.target.found.Variables() {
+			o.Env = append(o.Env, v.Name+"="+v.Value)
 		}
 		return driver.NewExec(o)
 	case "webhook":

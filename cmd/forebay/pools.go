@@ -22,6 +22,7 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/pool"
+	where "github.com/forebay-mq/forebay/internal/target"
 	"github.com/forebay-mq/forebay/worker"
 )
 
@@ -41,7 +42,7 @@ func (a *app) poolsCommand() *cobra.Command {
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&f.endpoint, "controller", "", "URL of the controller (also FOREBAY_CONTROLLER; default: the one on this machine)")
-	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: forebay-pools)")
+	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: that of pool run)")
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List pools", Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.listPools(cmd, f) }},
@@ -67,17 +68,27 @@ func (f *controllerFlags) controller() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text, err := os.ReadFile(filepath.Join(folder, endpointFile))
+		noted, running := where.Running(folder)
 		switch {
-		case err == nil:
-			endpoint = strings.TrimSpace(string(text))
-		case f.state != "":
-			return "", noController("in " + f.state)
+		case running:
+			endpoint = noted
+		case f.state != "" || standsBeside(folder):
+			return "", noController("in " + folder)
 		default:
 			endpoint = "http://" + poolListen
 		}
 	}
 	return strings.TrimRight(endpoint, "/"), checkEndpoint(endpoint)
+}
+
+// standsBeside reports whether folder is in the folder that the user stands in, who so means its controller alone.
+func standsBeside(folder string) bool {
+	here, err := filepath.Abs(filepath.Base(folder))
+	if err != nil || here != folder {
+		return false
+	}
+	info, err := os.Stat(folder)
+	return err == nil && info.IsDir()
 }
 
 func noController(where string) error {

@@ -68,11 +68,16 @@ func (a *app) queuesCreateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			existed := c.exists(ctx, args[0])
 			out, err := c.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &args[0], Attributes: values, Tags: labels})
 			if err != nil {
 				return c.explain(ctx, "", err)
 			}
-			return a.done("created queue "+args[0], args[0], map[string]string{"QueueUrl": *out.QueueUrl})
+			words := "created queue " + args[0]
+			if existed {
+				words = "queue " + args[0] + " exists already, and has these attributes; nothing has changed"
+			}
+			return a.done(words, args[0], map[string]string{"QueueUrl": *out.QueueUrl})
 		},
 	}
 	a.targetFlags(cmd)
@@ -163,15 +168,15 @@ func (a *app) queuesPurgeCommand() *cobra.Command {
 			}
 			amount := plural(int(q.Visible+q.InFlight+q.Delayed), "message")
 			if d.dryRun {
-				return a.done(fmt.Sprintf("would delete %s of queue %s", amount, q.Name), q.Name, q)
+				return a.done(fmt.Sprintf("would delete %s of queue %s%s", amount, q.Name, c.at()), q.Name, q)
 			}
-			if err := a.confirm(fmt.Sprintf("This deletes %s of queue %s for good.", amount, q.Name), "forebay queues purge "+q.Name); err != nil {
+			if err := a.confirm(fmt.Sprintf("This deletes %s of queue %s%s for good.", amount, q.Name, c.at()), "forebay queues purge "+q.Name+a.sameServer()); err != nil {
 				return err
 			}
 			if _, err := c.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &q.URL}); err != nil {
 				return c.explain(ctx, args[0], err)
 			}
-			return a.done("purged queue "+q.Name, q.Name, q)
+			return a.done("purged "+q.Name+c.at(), q.Name, q)
 		},
 	}
 	a.targetFlags(cmd)
@@ -193,14 +198,14 @@ func (a *app) queuesDeleteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			question := fmt.Sprintf("This deletes queue %s and its %s for good.", q.Name, plural(int(q.Visible+q.InFlight+q.Delayed), "message"))
-			if err := a.confirm(question, "forebay queues delete "+q.Name); err != nil {
+			question := fmt.Sprintf("This deletes queue %s and its %s%s for good.", q.Name, plural(int(q.Visible+q.InFlight+q.Delayed), "message"), c.at())
+			if err := a.confirm(question, "forebay queues delete "+q.Name+a.sameServer()); err != nil {
 				return err
 			}
 			if _, err := c.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &q.URL}); err != nil {
 				return c.explain(ctx, args[0], err)
 			}
-			return a.done("deleted queue "+q.Name, q.Name, q)
+			return a.done("deleted queue "+q.Name+c.at(), q.Name, q)
 		},
 	}
 	a.targetFlags(cmd)
@@ -261,10 +266,10 @@ func (a *app) queuesMoveCommand() *cobra.Command {
 				in.MaxNumberOfMessagesPerSecond = aws.Int32(rate)
 			}
 			if d.dryRun {
-				return a.done(fmt.Sprintf("would move %s from queue %s to %s", plural(int(q.Visible), "message"), q.Name, where), q.Name, q)
+				return a.done(fmt.Sprintf("would move %s from queue %s to %s%s", plural(int(q.Visible), "message"), q.Name, where, c.at()), q.Name, q)
 			}
-			question := fmt.Sprintf("This moves %s from queue %s to %s.", plural(int(q.Visible), "message"), q.Name, where)
-			if err := a.confirm(question, "forebay queues move "+q.Name); err != nil {
+			question := fmt.Sprintf("This moves %s from queue %s to %s%s.", plural(int(q.Visible), "message"), q.Name, where, c.at())
+			if err := a.confirm(question, "forebay queues move "+q.Name+a.sameServer()); err != nil {
 				return err
 			}
 			arn, err := c.queueARN(ctx, args[0])
@@ -276,7 +281,7 @@ func (a *app) queuesMoveCommand() *cobra.Command {
 			if err != nil {
 				return c.explain(ctx, "", err)
 			}
-			return a.done(fmt.Sprintf("moving %s from queue %s to %s", plural(int(q.Visible), "message"), q.Name, where),
+			return a.done(fmt.Sprintf("moving %s from queue %s to %s%s", plural(int(q.Visible), "message"), q.Name, where, c.at()),
 				aws.ToString(out.TaskHandle), map[string]string{"TaskHandle": aws.ToString(out.TaskHandle)})
 		},
 	}

@@ -117,7 +117,7 @@ func (a *app) receive(ctx context.Context, r *receiving) error {
 	if err != nil {
 		return err
 	}
-	url, err := c.queueURL(ctx, r.queue)
+	url, err := a.queueURLOrNew(ctx, c, r.queue)
 	if err != nil {
 		return err
 	}
@@ -202,8 +202,8 @@ func (a *app) afterReceive(ctx context.Context, c *client, r *receiving, url str
 	for _, m := range messages {
 		handles = append(handles, *m.ReceiptHandle)
 	}
-	a.remark("%s. %s to the queue in %s s unless you delete %s:\n  forebay delete %s %s",
-		count, returns, hidden, them, r.queue, strings.Join(handles, " "))
+	a.remark("%s. %s to the queue in %s s unless you delete %s:\n  forebay delete %s%s %s",
+		count, returns, hidden, them, r.queue, a.sameServer(), strings.Join(handles, " "))
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"slices"
 	"strings"
@@ -71,7 +70,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.noHeader, "no-header", false, "leave out the header of tables")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks")
 	root.AddCommand(
-		a.serveCommand(), a.envCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
+		a.serveCommand(), a.envCommand(), a.contextCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
 		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(), a.workCommand(),
 		a.queuesCommand(), a.topCommand(), a.keysCommand(), a.benchCommand(), a.verifyCommand(), a.simCommand(), a.poolCommand(), a.poolsCommand(),
 		a.gatewayCommand(), a.backendCommand(),
@@ -81,8 +80,9 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// interruptible returns cmd's context, ended by Ctrl-C or SIGTERM.
+// interruptible returns cmd's context, ended by Ctrl-C, SIGTERM or the end of the terminal.
 func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	keepHangup()
 	return signal.NotifyContext(cmd.Context(), stopSignals()...)
 }
 
@@ -141,6 +141,3 @@ func (a *app) remark(format string, args ...any) {
 		fmt.Fprintf(a.errs, format+"\n", args...)
 	}
 }
-
-// stopSignals are the signals that end a command.
-func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, terminate} }

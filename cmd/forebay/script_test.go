@@ -69,13 +69,19 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(func() { socket.Close() })
 			env.Values[socketKey{}] = socket
-			env.Vars = append(env.Vars, "NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
+			free, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			defer free.Close()
+			env.Vars = append(env.Vars, "FREE="+free.Addr().String(), "NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready":     waitReady,
 			"pooled":    waitPooled,
-			"terminate": terminateServer,
+			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) { signalServer(ts, terminate) },
+			"hangup":    func(ts *testscript.TestScript, _ bool, _ []string) { signalServer(ts, hangup) },
 			"capture":   capture,
 		},
 	})
@@ -89,7 +95,7 @@ func waitReady(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 0 {
 		folder = args[0]
 	}
-	endpoint := strings.TrimSpace(ts.ReadFile(filepath.Join(folder, endpointFile)))
+	endpoint := strings.TrimSpace(ts.ReadFile(filepath.Join(folder, "endpoint")))
 	ts.Setenv("ENDPOINT", endpoint)
 	ts.Setenv("ADDRESS", strings.TrimPrefix(endpoint, "http://"))
 }
@@ -120,13 +126,13 @@ func waitPooled(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("the pool has decided nothing in %s", readyTimeout)
 }
 
-// terminateServer sends SIGTERM to the server of the script, as a service manager does. (kill knows -INT alone.)
-func terminateServer(ts *testscript.TestScript, _ bool, _ []string) {
+// signalServer sends a signal to the server of the script, as a service manager or a terminal does. (kill knows -INT alone.)
+func signalServer(ts *testscript.TestScript, signal os.Signal) {
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(filepath.Join("forebay-data", "pid"))))
 	ts.Check(err)
 	process, err := os.FindProcess(pid)
 	ts.Check(err)
-	ts.Check(process.Signal(terminate))
+	ts.Check(process.Signal(signal))
 }
 
 // capture sets a variable to what was printed last: capture NAME stdout|stderr [PREFIX]. With a prefix it takes

@@ -153,9 +153,12 @@ func (s *sending) read(bodies []string) error {
 
 // sendURL finds the queue, or creates it when that was asked for.
 func (a *app) sendURL(ctx context.Context, c *client, s *sending) (string, error) {
+	if !s.create {
+		return a.queueURLOrNew(ctx, c, s.queue)
+	}
 	url, err := c.queueURL(ctx, s.queue)
-	if err == nil || !s.create {
-		return url, err
+	if err == nil {
+		return url, nil
 	}
 	if f, ok := errors.AsType[*failure](err); !ok || f.code != exitNotFound {
 		return "", err

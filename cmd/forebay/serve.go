@@ -9,10 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +18,7 @@ import (
 	"github.com/forebay-mq/forebay/internal/access"
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/server"
+	where "github.com/forebay-mq/forebay/internal/target"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
 
@@ -61,7 +60,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 	limitMemory(logger)
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return listenFailure(cfg.Listen, err)
+		return listenFailure("forebay serve --listen", cfg.Listen, err)
 	}
 	data, err := prepareFolder(cfg, values)
 	if err != nil {
@@ -91,7 +90,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		return errors.Join(err, s.Shutdown(ctx))
 	}
 	endpoint := endpointOf(s.Addr(), tlsConfig != nil)
-	leave := announce(data.path, endpoint, logger)
+	signals, ignore := stops() // before anybody is told where it is, and so could end it
+	defer ignore()
+	leave := announce(data.path, config.StateFolder(os.LookupEnv), endpoint, logger)
 	defer leave()
 	if !a.quiet {
 		banner{build: b, cfg: cfg, data: data, endpoint: endpoint, newKeys: s.KeysCreated(), took: time.Since(began)}.print(a.out)
@@ -100,15 +101,12 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		logger.Info("ready", "endpoint", endpoint, "data", data.path, "version", b.Version, "dur", time.Since(began))
 	}
 	notify("READY=1", logger)
-	return runUntilStopped(ctx, s, logger)
+	return runUntilStopped(ctx, s, signals, logger)
 }
 
 // runUntilStopped waits for a signal or a failure. The first signal stops the server in order, the second at
 // once; nothing that was acknowledged depends on the order.
-func runUntilStopped(ctx context.Context, s *server.Server, logger *slog.Logger) error {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, stopSignals()...)
-	defer signal.Stop(signals)
+func runUntilStopped(ctx context.Context, s *server.Server, signals <-chan os.Signal, logger *slog.Logger) error {
 	select {
 	case err := <-s.Failed():
 		logger.Error("the server cannot go on", "err", err)
@@ -180,27 +178,6 @@ func tlsOf(cfg *config.Config, logger *slog.Logger) (*tls.Config, error) {
 	return c.Config(), nil
 }
 
-// listenFailure words why nothing can listen at the address.
-func listenFailure(address string, err error) error {
-	host, _, splitErr := net.SplitHostPort(address)
-	if splitErr != nil {
-		host = "127.0.0.1"
-	}
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return &failure{code: exitConflict, what: address + " is in use", err: err, hints: []string{
-			"Another Forebay, LocalStack, MiniStack or Floci may be running (they share this port).",
-			"Use another port:  forebay serve --listen " + net.JoinHostPort(host, "4567")}}
-	case errors.Is(err, syscall.EACCES):
-		return &failure{code: exitDenied, what: "this user may not listen on " + address, err: err, hints: []string{
-			"Use a port above 1023:  forebay serve --listen " + net.JoinHostPort(host, "4566")}}
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return &failure{code: exitUsage, what: "this machine has no address " + host, err: err, hints: []string{
-			"Use one that it has:  forebay serve --listen 127.0.0.1:4566"}}
-	}
-	return &failure{code: exitFailed, what: err.Error(), err: err, hints: []string{"Choose an address with --listen"}}
-}
-
 // startFailure words why the data folder cannot be used.
 func startFailure(path string, err error) error {
 	text, _, _ := strings.Cut(err.Error(), " (")
@@ -235,12 +212,12 @@ func commandOfHolder(path string) string {
 	return fmt.Sprintf(" (%s %s)", filepath.Base(words[0]), words[1])
 }
 
-// announce notes in the data folder where the server can be reached, for commands on this machine. The
-// returned function takes the note away.
-func announce(path, endpoint string, logger *slog.Logger) (leave func()) {
-	name := filepath.Join(path, endpointFile)
-	if err := os.WriteFile(name, []byte(endpoint+"\n"), 0o600); err != nil {
-		logger.Warn("commands on this machine will not find the server by themselves", "err", err)
+// announce notes in the folder of a process where it can be reached, and in state, unless that is empty, that there is such
+// a server, for commands on this machine. The returned function takes the notes away.
+func announce(path, state, endpoint string, logger *slog.Logger) (leave func()) {
+	leave, err := where.Announce(path, state, endpoint)
+	if err != nil {
+		logger.Warn("commands on this machine may not find this process by themselves", "err", err)
 	}
-	return func() { _ = os.Remove(name) }
+	return leave
 }

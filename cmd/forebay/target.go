@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,27 +12,29 @@ import (
 	"github.com/forebay-mq/forebay/internal/access"
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/internal/server"
+	where "github.com/forebay-mq/forebay/internal/target"
 )
 
-// Files of the data folder that commands on the same machine read.
-const (
-	keysFile     = server.KeysFile
-	endpointFile = "endpoint" // where the running server can be reached
-)
+// keysFile is the file of the data folder with the access keys.
+const keysFile = server.KeysFile
 
 const (
-	defaultEndpoint = "http://127.0.0.1:4566"
-	defaultRegion   = "us-east-1"
+	defaultEndpoint = where.DefaultEndpoint
+	defaultRegion   = where.DefaultRegion
 )
 
-// target is the server that a client command speaks to.
+// target is the server that a client command speaks to: what flags say of it, and once it is resolved, what it is.
 type target struct {
 	endpoint string // base URL
 	region   string
 	keyID    string
 	secret   string
 
-	data string // --data: the folder of a server on this machine
+	data    string // --data: the folder of a server on this machine
+	context string // --context
+	caFile  string // --ca-file
+
+	found where.Target // after resolve
 }
 
 // targetFlags gives cmd the flags that say which server is meant. Secrets have no flag: everybody on the
@@ -43,119 +43,138 @@ func (a *app) targetFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&a.target.endpoint, "endpoint", "", "URL of the server (also FOREBAY_ENDPOINT, AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL)")
 	flags.StringVar(&a.target.region, "region", "", "region to sign for (also FOREBAY_REGION, AWS_REGION)")
-	flags.StringVar(&a.target.data, "data", "", "data folder of a server on this machine, for its keys (also FOREBAY_DATA)")
+	flags.StringVar(&a.target.data, "data", "", "data folder of a server on this machine: its address and its key (also FOREBAY_DATA)")
+	flags.StringVar(&a.target.context, "context", "", "name of a server, see forebay context (also FOREBAY_CONTEXT)")
+	flags.StringVar(&a.target.caFile, "ca-file", "", "file of the authorities to trust, PEM (also FOREBAY_CA_FILE, AWS_CA_BUNDLE)")
+	_ = cmd.RegisterFlagCompletionFunc("context", completeContext)
 }
 
-// resolve fills in what no flag has set: from the environment, else from the data folder of a server on this
-// machine, so that no setup is needed there.
+// machine is what package target looks at besides the flags.
+func machine() (where.Machine, error) {
+	folder, err := config.DataFolder("", os.LookupEnv)
+	if err != nil {
+		return where.Machine{}, err
+	}
+	here, err := filepath.Abs(filepath.Base(folder))
+	return where.Machine{
+		Env: os.LookupEnv, Folder: folder, InPlace: here == folder, RootKey: rootKey,
+		Config: config.SettingsFolder(os.LookupEnv), State: config.StateFolder(os.LookupEnv), Home: config.HomeFolder(os.LookupEnv),
+	}, err
+}
+
+func (t *target) flags() where.Flags {
+	return where.Flags{Endpoint: t.endpoint, Data: t.data, Context: t.context, Region: t.region, CAFile: t.caFile}
+}
+
+// resolve finds the server and its key; package target has the order.
 func (t *target) resolve() error {
-	folder, err := t.folder()
+	m, err := machine()
 	if err != nil {
 		return err
 	}
-	named := t.endpoint != "" // somebody has said which server is meant
-	if t.endpoint == "" {
-		t.endpoint = firstEnv("FOREBAY_ENDPOINT", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
-		named = t.endpoint != ""
+	if t.found, err = where.Resolve(t.flags(), m); err != nil {
+		return targetFailure(err)
 	}
-	if t.endpoint == "" {
-		if text, err := os.ReadFile(filepath.Join(folder, endpointFile)); err == nil {
-			t.endpoint = strings.TrimSpace(string(text))
-		} else {
-			t.endpoint = defaultEndpoint
-		}
-	}
-	if err := checkEndpoint(t.endpoint); err != nil {
-		return err
-	}
-	t.endpoint = strings.TrimRight(t.endpoint, "/")
-	if t.region == "" {
-		t.region = firstEnv("FOREBAY_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
-	}
-	if t.region == "" {
-		t.region = defaultRegion
-	}
-	return t.credentials(folder, named)
-}
-
-// folder is the data folder of the server on this machine, whether or not there is one.
-func (t *target) folder() (string, error) {
-	given := t.data
-	if given == "" {
-		given = os.Getenv("FOREBAY_DATA")
-	}
-	return config.DataFolder(given, os.LookupEnv)
-}
-
-// credentials finds the key. Keys of AWS in the environment are meant for whatever endpoint stands beside
-// them; without one they are most likely those of the real AWS, and the local server's own key goes first.
-func (t *target) credentials(folder string, named bool) error {
-	if id, secret := os.Getenv("FOREBAY_ACCESS_KEY_ID"), os.Getenv("FOREBAY_SECRET_ACCESS_KEY"); id != "" && secret != "" {
-		t.keyID, t.secret = id, secret
-		return nil
-	}
-	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
-	if named && id != "" && secret != "" && t.data == "" {
-		t.keyID, t.secret = id, secret
-		return nil
-	}
-	if key, err := rootKey(folder); err == nil {
-		t.keyID, t.secret = key.ID, key.Secret.Reveal()
-		return nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if id != "" && secret != "" {
-		t.keyID, t.secret = id, secret
-		return nil
-	}
-	if !local(t.endpoint) {
-		return &failure{code: exitDenied, what: "no credentials for " + t.endpoint,
-			hints: []string{"Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}}
-	}
-	t.keyID, t.secret = "none", "none" // enough for serve --dev, which accepts anything
+	t.endpoint, t.region, t.caFile = t.found.Endpoint, t.found.Region, t.found.CAFile
+	t.keyID, t.secret = t.found.Key.ID, t.found.Key.Secret
 	return nil
+}
+
+// folder is the data folder that a command works on which needs no running server, whether or not it is there.
+func (t *target) folder() (string, error) {
+	m, err := machine()
+	if err != nil {
+		return "", err
+	}
+	folder, err := where.DataFolder(t.flags(), m)
+	return folder, targetFailure(err)
+}
+
+// targetFailure turns an error of package target into what the user sees.
+func targetFailure(err error) error {
+	e, ok := errors.AsType[*where.Error](err)
+	if !ok {
+		return err
+	}
+	codes := map[where.Kind]int{where.Usage: exitUsage, where.NotFound: exitNotFound, where.Denied: exitDenied, where.Unreachable: exitUnreachable}
+	return &failure{code: codes[e.Kind], what: e.What, hints: e.Hints, err: err}
 }
 
 // rootKey reads the key that may do everything from a data folder, without making one.
-func rootKey(folder string) (access.Key, error) {
+func rootKey(folder string) (where.Key, error) {
 	path := filepath.Join(folder, keysFile)
 	if _, err := os.Stat(path); err != nil {
-		return access.Key{}, err
+		return where.Key{}, err
 	}
 	keys, _, err := access.OpenKeys(path)
 	if err != nil {
-		return access.Key{}, err
+		return where.Key{}, err
 	}
-	return keys.Root(), nil
+	root := keys.Root()
+	if root.ID == "" {
+		return where.Key{}, fs.ErrNotExist
+	}
+	return where.Key{ID: root.ID, Secret: root.Secret.Reveal()}, nil
 }
 
-func firstEnv(names ...string) string {
-	for _, name := range names {
-		if value := os.Getenv(name); value != "" {
-			return value
+// at says which server it is, for what is asked before something is destroyed, and said afterwards.
+func (c *client) at() string {
+	text := " at " + c.target.endpoint
+	if strings.HasPrefix(c.target.found.Source, "context ") {
+		text += " (" + c.target.found.Source + ")"
+	}
+	return text
+}
+
+// sameServer is what the command line has said of the server, to be said again with the next command.
+func (a *app) sameServer() string {
+	text := ""
+	for _, flag := range []struct{ name, value string }{
+		{"context", a.target.context}, {"endpoint", a.target.endpoint}, {"data", a.target.data}, {"ca-file", a.target.caFile},
+	} {
+		if flag.value != "" {
+			text += " --" + flag.name + " " + quoteSh(flag.value)
 		}
 	}
-	return ""
+	return text
 }
 
-func checkEndpoint(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return usage("%q is no endpoint; write it like %s", text, defaultEndpoint)
+// lead makes the environment of this process, and so of all that it starts, name the server that flags have named, so that
+// forebay's commands mean the same one there. Keys stay where they are: the place is named, as it was on the command line.
+func (t *target) lead(keySource string) error {
+	if t.context == "" && t.endpoint == "" && t.data == "" {
+		return nil
+	}
+	set := map[string]string{"FOREBAY_CONTEXT": t.context, "FOREBAY_ENDPOINT": t.endpoint, "FOREBAY_DATA": t.data}
+	if keySource != "FOREBAY_ACCESS_KEY_ID" {
+		set["FOREBAY_ACCESS_KEY_ID"], set["FOREBAY_SECRET_ACCESS_KEY"] = "", ""
+	}
+	if t.region != "" {
+		set["FOREBAY_REGION"] = t.region
+	}
+	if t.caFile != "" {
+		set["FOREBAY_CA_FILE"] = t.caFile
+	}
+	for name, value := range set {
+		var err error
+		if value == "" {
+			err = os.Unsetenv(name)
+		} else {
+			if name == "FOREBAY_DATA" || name == "FOREBAY_CA_FILE" {
+				if value, err = filepath.Abs(value); err != nil {
+					return err
+				}
+			}
+			err = os.Setenv(name, value)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+func checkEndpoint(text string) error { return targetFailure(where.CheckEndpoint(text)) }
+
 // local reports whether the endpoint is on this machine.
-func local(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return false
-	}
-	if u.Hostname() == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return err == nil && ip.IsLoopback()
-}
+func local(endpoint string) bool { return where.Local(endpoint) }

@@ -55,7 +55,7 @@ func (a *app) topCommand() *cobra.Command {
 	flags.StringVar(&f.every, "every", "2s", "time between two looks")
 	flags.BoolVar(&f.once, "once", false, "print one frame and end")
 	flags.StringVar(&f.controller.endpoint, "controller", "", "URL of a controller of pools (also FOREBAY_CONTROLLER; default: one on this machine, if there is)")
-	flags.StringVar(&f.controller.state, "state", "", "state folder of a controller on this machine (default: forebay-pools)")
+	flags.StringVar(&f.controller.state, "state", "", "state folder of a controller on this machine (default: that of pool run)")
 	return cmd
 }
 

@@ -25,6 +25,8 @@ func TestTopOnAServerOfSomebodyElse(t *testing.T) {
 		}
 	}))
 	defer server.Close()
+	clearEnvironment(t)
+	t.Setenv("FOREBAY_CONTROLLER", "http://127.0.0.1:1") // not one that happens to run on this machine
 	t.Setenv("FOREBAY_ACCESS_KEY_ID", "any")
 	t.Setenv("FOREBAY_SECRET_ACCESS_KEY", "any")
 	var out, errs bytes.Buffer

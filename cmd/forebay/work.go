@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
 	"time"
 
@@ -151,6 +150,9 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	if err != nil {
 		return err
 	}
+	if err := a.target.lead(c.target.found.KeySource); err != nil {
+		return err
+	}
 	ctx, stop := interruptible(cmd)
 	defer stop()
 	if w.worker.QueueURL, err = c.waitForQueue(ctx, w.queue, logger); err != nil {
@@ -187,9 +189,8 @@ func (a *app) runWorkers(ctx context.Context, stop func(), c *client, w *working
 			agents = append(agents, cron.worker)
 		}
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, stopSignals()...)
-	defer signal.Stop(signals)
+	signals, ignore := stops()
+	defer ignore()
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() { // the first signal ends ctx; each further one ends the grace
@@ -245,11 +246,15 @@ func (c *client) waitForQueue(ctx context.Context, name string, logger *slog.Log
 			return *out.QueueUrl, nil
 		}
 		if ctx.Err() != nil || !unreachable(err) {
+			if url, ok := c.madeByServer(ctx, name, err); ok {
+				logger.Info("the server, which runs with --dev, has created a queue", "queue", name)
+				return url, nil
+			}
 			return "", c.explain(ctx, name, err)
 		}
 		if !said {
 			said = true
-			logger.Warn("the server does not answer; trying until it is there", "endpoint", c.target.endpoint, "err", err)
+			logger.Warn("the server does not answer; trying until it is there", "endpoint", c.target.endpoint, "err", asFailure(c.explain(ctx, name, err)).what)
 		}
 		select {
 		case <-ctx.Done():

@@ -20,7 +20,7 @@ func main() {
 	queue := flag.String("queue", "guestbook", "name or URL of the queue with the requests")
 	file := flag.String("file", "guestbook.json", "file that keeps the entries; no two guestbooks may share it")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := run(ctx, *queue, *file); err != nil {
 		fmt.Fprintln(os.Stderr, "guestbook:", err)

@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 fail() { echo "run.sh: $*" >&2; exit 2; }
 
-listen=127.0.0.1:8080 data='' isolate=''
+listen=127.0.0.1:8083 data='' isolate=''
 while [ $# -gt 0 ]; do
   case $1 in
     --listen) [ $# -gt 1 ] || fail "--listen needs an address, such as $listen"; listen=$2; shift 2 ;;
@@ -31,7 +31,7 @@ mkdir -p "$data"
 data=$(cd "$data" && pwd)
 namespace='' processes=()
 stop() {
-  trap - EXIT INT TERM
+  trap - EXIT INT TERM HUP
   for ((i = ${#processes[@]} - 1; i >= 0; i--)); do
     kill "${processes[i]}" 2>/dev/null && wait "${processes[i]}" 2>/dev/null || true
   done
@@ -41,6 +41,7 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 
 # The address of the server: of this machine alone, or of a cable between it and the namespace.
 host=127.0.0.1 inside=(env)
@@ -91,7 +92,7 @@ await() {
 
 # What the environment says about other servers must not matter.
 unset "${!AWS_@}" "${!FOREBAY_@}"
-export FOREBAY_DATA=$data/queues
+export FOREBAY_DATA=$data/queues XDG_STATE_HOME=$scratch/state
 
 begin server "$forebay" serve --listen "$host:0" ${isolate:+--insecure-http}
 await server "$forebay" queues create guestbook

@@ -34,7 +34,7 @@ const (
 var poolsFile []byte
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	err := run(ctx, os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
@@ -66,10 +66,11 @@ type settings struct {
 func parseSettings(args []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("thumbnails", flag.ContinueOnError)
-	flags.StringVar(&s.photos, "photos", "forebay-thumbnails/photos", "`folder` of photos; samples are drawn into an empty one")
-	flags.StringVar(&s.results, "results", "forebay-thumbnails/results", "`folder` for the thumbnails")
+	kept := local.Keep("thumbnails", "forebay-thumbnails")
+	flags.StringVar(&s.photos, "photos", filepath.Join(kept, "photos"), "`folder` of photos; samples are drawn into an empty one")
+	flags.StringVar(&s.results, "results", filepath.Join(kept, "results"), "`folder` for the thumbnails")
 	flags.IntVar(&s.samples, "samples", 16, "how many photos are drawn into an empty folder")
-	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` of the page")
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:8082", "`address` of the page")
 	flags.BoolVar(&s.once, "once", false, "end when all is done, instead of showing the page until Ctrl-C")
 	flags.StringVar(&s.local.Endpoint, "endpoint", "", "`URL` of a server; without it one is started")
 	flags.StringVar(&s.local.Program, "forebay", "", "`path` of the forebay program; without it one is built")

@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "transcode:", err)
@@ -45,8 +45,9 @@ type settings struct {
 func parseSettings(args []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("transcode", flag.ContinueOnError)
-	flags.StringVar(&s.convert.input, "input", "forebay-transcode/input", "`folder` with the folders interactive and batch; tones are made when it is missing")
-	flags.StringVar(&s.convert.output, "output", "forebay-transcode/output", "`folder` for what is converted")
+	kept := local.Keep("transcode", "forebay-transcode")
+	flags.StringVar(&s.convert.input, "input", filepath.Join(kept, "input"), "`folder` with the folders interactive and batch; tones are made when it is missing")
+	flags.StringVar(&s.convert.output, "output", filepath.Join(kept, "output"), "`folder` for what is converted")
 	flags.IntVar(&s.rate, "rate", 16_000, "samples a second of the output")
 	flags.StringVar(&s.format, "format", "wav", "`ending` of the output files; others than wav need ffmpeg")
 	flags.IntVar(&s.places, "places", runtime.GOMAXPROCS(0), "how many files are converted at once")

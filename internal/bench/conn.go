@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ func (r *ramp) wait(ctx context.Context) bool {
 	return n <= 0 || sleep(ctx, time.Until(r.start.Add(time.Duration(n)*time.Second/rampRate)))
 }
 
-func newTarget(endpoint string) (target, error) {
+func newTarget(endpoint string, roots *x509.CertPool) (target, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return target{}, err
@@ -59,7 +60,7 @@ func newTarget(endpoint string) (target, error) {
 	}
 	port := u.Port()
 	if u.Scheme == "https" {
-		t.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
+		t.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}, RootCAs: roots}
 	}
 	if port == "" {
 		port = map[bool]string{false: "80", true: "443"}[t.tls != nil]

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -48,8 +49,9 @@ const (
 // Options is one run. The zero value of a field stands for the default of the mode.
 type Options struct {
 	Mode     Mode
-	Endpoint string // URL of the server
-	Protocol string // json or query; default json
+	Endpoint string         // URL of the server
+	Roots    *x509.CertPool // authorities to trust; nil: those of the system
+	Protocol string         // json or query; default json
 
 	// Requests are signed for Region with this key, unless Unsigned is set.
 	Region, KeyID, Secret string

@@ -42,7 +42,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	}
 	r.ledgers = ledgers{run: rand.Uint32(), visibility: opts.Visibility, own: newLedger(opts.Visibility), other: make(map[uint32]*ledger)}
 	var err error
-	if r.target, err = newTarget(opts.Endpoint); err != nil {
+	if r.target, err = newTarget(opts.Endpoint, opts.Roots); err != nil {
 		return nil, err
 	}
 	if err := r.prepare(ctx); err != nil {

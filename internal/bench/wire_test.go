@@ -109,7 +109,7 @@ func answering(t *testing.T, reply string) *conn {
 		}
 		fmt.Fprint(n, reply)
 	}()
-	target, err := newTarget("http://" + listener.Addr().String())
+	target, err := newTarget("http://"+listener.Addr().String(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

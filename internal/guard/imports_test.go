@@ -27,6 +27,8 @@ var rules = []rule{
 		why: "it compares words, and knows none"},
 	{pkg: "internal/config", imports: []string{"internal/nearest"}, modules: []string{"github.com/pelletier/go-toml/v2"},
 		why: "a file's keys are texts and numbers; cmd turns them into each package's own Options"},
+	{pkg: "internal/target",
+		why: "which server is meant is decided from what it is handed; it reads files and speaks to nobody"},
 	{pkg: "internal/history", modules: []string{"github.com/anishathalye/porcupine"},
 		why: "it judges what clients saw, and so must not know how the server works"},
 	{pkg: "internal/http1",

@@ -60,7 +60,7 @@ func Restore(ctx context.Context, backup, data string) (*Restored, error) {
 
 // leftBehind are the files of a data folder that mean something only while a process uses it, and the space
 // that is kept for a full disk.
-var leftBehind = []string{"LOCK", "pid", "endpoint", "ballast"}
+var leftBehind = []string{"LOCK", "pid", "endpoint", "endpoint.lock", "ballast"}
 
 // copyFolder copies a data folder that nobody uses, for its owner alone, and syncs the copy. FORMAT is copied
 // last: half a copy is not taken for a data folder.

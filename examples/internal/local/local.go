@@ -51,12 +51,46 @@ func Start(ctx context.Context, o Options) (*Forebay, error) {
 	if o.Endpoint == "" {
 		err = f.serve(ctx)
 	} else {
-		err = os.Setenv("AWS_ENDPOINT_URL_SQS", o.Endpoint)
+		err = pointAt(o.Endpoint)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// pointAt has AWS SDKs find a server that runs, with the credentials of the environment. Those of another server are not
+// sent to it.
+func pointAt(endpoint string) error {
+	for _, name := range []string{"AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"} {
+		named := os.Getenv(name)
+		if named != "" && strings.TrimRight(named, "/") != strings.TrimRight(endpoint, "/") {
+			return fmt.Errorf("--endpoint says %s, and %s says %s, whose credentials are in the environment; set both to the same server", endpoint, name, named)
+		}
+		if named != "" {
+			break
+		}
+	}
+	return os.Setenv("AWS_ENDPOINT_URL_SQS", endpoint)
+}
+
+// forget clears the environment of what it says about other servers, in the words of Forebay and of AWS SDKs, and keeps the
+// latter from the user's files.
+func forget() error {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "FOREBAY_") || strings.HasPrefix(name, "AWS_") || name == "NOTIFY_SOCKET" {
+			if err := os.Unsetenv(name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		if err := os.Setenv(name, os.DevNull); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Endpoint is the URL of the server.
@@ -86,12 +120,11 @@ func (f *Forebay) Close() error {
 
 // serve starts a server and takes over what `forebay env` says about it.
 func (f *Forebay) serve(ctx context.Context) error {
-	for _, variable := range os.Environ() { // the settings of another server are not for this one
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "FOREBAY_") || name == "NOTIFY_SOCKET" {
-			if err := os.Unsetenv(name); err != nil {
-				return err
-			}
-		}
+	if err := forget(); err != nil {
+		return err
+	}
+	if err := os.Setenv("XDG_STATE_HOME", filepath.Join(f.folder, "state")); err != nil { // it is none of the user's servers
+		return err
 	}
 	program, err := f.program(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ type ExecOptions struct {
 	Command []string // program and arguments, with placeholders: {queue}, {queues}, {pool}, {worker}, {idle}, {commands}
 	Folder  string   // to run in; empty: that of this process
 	Env     []string // NAME=VALUE, besides the variables of this process
+	Without []string // names of variables of this process that workers do not get
 	Output  *os.File // what they print; nil: nowhere. A file, so that nobody has to wait for what a worker has left behind
 	Log     *slog.Logger
 }
@@ -118,7 +120,10 @@ func (d *Exec) start(o pool.Order, w pool.Spec) error {
 	} else {
 		d.options.Log.Warn("the worker cannot say that it is ready", "worker", w.ID, "err", err)
 	}
-	cmd.Env = environment(o, w, extra...)
+	cmd.Env = slices.DeleteFunc(environment(o, w, extra...), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(d.options.Without, name)
+	})
 	if err := cmd.Start(); err != nil {
 		p.socket.close()
 		return err
