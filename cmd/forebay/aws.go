@@ -37,7 +37,7 @@ func (a *app) awsCommand() *cobra.Command {
 				args = append([]string{"--endpoint-url", t.endpoint}, args...)
 			}
 			run := exec.CommandContext(cmd.Context(), path, args...)
-			run.Stdin, run.Stdout, run.Stderr = a.in, a.out, a.errs
+			run.Stdin, run.Stdout, run.Stderr = a.in, a.out.to, a.errs // the files themselves, which may be a terminal
 			run.Env = os.Environ()
 			for _, v := range t.variables() {
 				run.Env = append(run.Env, v.name+"="+v.value)

@@ -18,7 +18,7 @@ import (
 // app is what all commands share.
 type app struct {
 	in   io.Reader
-	out  io.Writer // data
+	out  *output   // data
 	errs io.Writer // everything else
 
 	format   string // -o
@@ -29,19 +29,18 @@ type app struct {
 	target target
 }
 
-// run executes one command line and returns the exit code.
+// run executes one command line and returns the exit code. It closes out if that is a file.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
-	a := &app{in: in, out: out, errs: errs}
+	a := &app{in: in, out: &output{to: out}, errs: errs}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(a.out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	f := a.outcome(root.ExecuteContext(ctx))
+	if f == nil {
 		return exitOK
 	}
-	f := asFailure(err)
 	fmt.Fprint(errs, f.text())
 	return f.code
 }
@@ -81,9 +80,11 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// interruptible returns cmd's context, ended by Ctrl-C or SIGTERM.
+// interruptible returns cmd's context, ended by Ctrl-C or SIGTERM. A second signal ends the process, whatever it waits for.
 func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(cmd.Context(), stopSignals()...)
+	ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // noSuchCommand refuses arguments of a command that only has subcommands, and says which was probably meant.

@@ -87,7 +87,7 @@ func (a *app) top(cmd *cobra.Command, f *topFlags) error {
 	w := &watcher{client: c, flags: f}
 	if !f.once && a.text() && terminal(a.in) && terminal(a.out) && os.Getenv("TERM") != "dumb" {
 		return top.Run(ctx, top.Options{Look: w.look, Endpoint: c.target.endpoint, Every: every, Sort: order,
-			Colour: os.Getenv("NO_COLOR") == "", In: a.in, Out: a.out})
+			Colour: os.Getenv("NO_COLOR") == "", In: a.in, Out: a.out.to})
 	}
 	if !f.once {
 		a.remark("no terminal to draw on: this is one frame, as with --once")
