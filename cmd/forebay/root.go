@@ -55,6 +55,7 @@ func (a *app) root() *cobra.Command {
 			"Point clients here:  eval \"$(forebay env)\"",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -69,14 +70,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVarP(&a.format, "output", "o", "", "output format: "+strings.Join(formats, ", "))
 	flags.BoolVar(&a.noHeader, "no-header", false, "leave out the header of tables")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks")
-	root.AddCommand(
-		a.serveCommand(), a.envCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
-		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(), a.workCommand(),
-		a.queuesCommand(), a.topCommand(), a.keysCommand(), a.benchCommand(), a.verifyCommand(), a.simCommand(), a.poolCommand(), a.poolsCommand(),
-		a.gatewayCommand(), a.backendCommand(),
-		a.backupCommand(), a.restoreCommand(), a.configCommand(), a.versionCommand(), exitCodesTopic(),
-		a.keeperCommand(),
-	)
+	root.Flags().Bool("version", false, "show the version") // without the -v that cobra would give it
+	root.SetVersionTemplate(thisBuild().text() + "\n")
+	a.addCommands(root)
 	return root
 }
 

@@ -144,6 +144,9 @@ func (s *sending) read(bodies []string) error {
 		if !typed {
 			kind = "String"
 		}
+		if _, twice := s.values[name]; twice {
+			return usage("--attr: %s is given twice: give it once", name)
+		}
 		attribute := types.MessageAttributeValue{DataType: &kind, StringValue: &value}
 		if strings.HasPrefix(kind, "Binary") {
 			attribute = types.MessageAttributeValue{DataType: &kind, BinaryValue: []byte(value)}
