@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,16 +112,14 @@ func (a *app) bench(ctx context.Context, b *benching) error {
 		return err
 	}
 	b.opts.Endpoint, b.opts.Region, b.opts.KeyID, b.opts.Secret = t.endpoint, t.region, t.keyID, t.secret
-	if terminal(a.errs) && !a.quiet {
-		b.opts.Progress = a.benchProgress
-	}
 	if err := b.opts.Validate(); err != nil {
 		return usage("%v", err)
 	}
+	var latest atomic.Pointer[bench.Progress]
+	b.opts.Progress = func(p bench.Progress) { latest.Store(&p) }
+	stop := a.progress(func(elapsed time.Duration) string { return benchProgress(elapsed, latest.Load()) })
 	result, err := a.benchRun(ctx, b)
-	if b.opts.Progress != nil {
-		fmt.Fprint(a.errs, "\r\x1b[K")
-	}
+	stop()
 	if err != nil && result == nil {
 		if unreachable(err) {
 			return notReached(t.endpoint, err)
@@ -156,9 +155,16 @@ func (b *benching) read() error {
 	return nil
 }
 
-// benchProgress shows on one line of the terminal how a run stands.
-func (a *app) benchProgress(p bench.Progress) {
-	seconds := p.Elapsed.Seconds()
-	fmt.Fprintf(a.errs, "\r\x1b[K%3.0fs  sent %d (%.0f/s)  received %d (%.0f/s)  waiting %d  errors %d", seconds,
-		p.Sent, float64(p.Sent)/seconds, p.Received, float64(p.Received)/seconds, p.Waiting, p.Errors)
+// benchProgress says on a line how a run stands, so long after the command began.
+func benchProgress(elapsed time.Duration, p *bench.Progress) string {
+	text := fmt.Sprintf("%3.0fs", elapsed.Seconds())
+	if p == nil {
+		return text
+	}
+	text += "  " + string(p.Phase)
+	if seconds := p.Elapsed.Seconds(); seconds > 0 {
+		text += fmt.Sprintf("  sent %d (%.0f/s)  received %d (%.0f/s)  waiting %d  errors %d",
+			p.Sent, float64(p.Sent)/seconds, p.Received, float64(p.Received)/seconds, p.Waiting, p.Errors)
+	}
+	return text
 }

@@ -20,7 +20,7 @@ const (
 	Pipeline Mode = "pipeline" // sends, receives and deletes, all at once
 	FanIn    Mode = "fanin"    // pipeline with many producers and few consumers
 	FIFO     Mode = "fifo"     // pipeline on a FIFO queue with many message groups
-	Latency  Mode = "latency"  // sends at a steady rate to consumers that wait in long polls
+	Latency  Mode = "latency"  // sends at a steady rate to consumers that wait in long polls, through a queue emptied before
 	Fill     Mode = "fill"     // sends a number of messages and leaves them there
 	Drain    Mode = "drain"    // receives and deletes until nothing is left
 )
@@ -90,12 +90,27 @@ type Options struct {
 
 	ServerPID int // process of the server on this machine, for its use of the machine; zero: unknown
 
-	// Progress is told about once a second how the run stands. It may be nil.
+	// Progress is told how the run stands, when a phase begins and about once a second. It may be nil.
 	Progress func(Progress)
 }
 
+// Phase is what a run is doing.
+type Phase string
+
+// The phases of a run, in their order.
+const (
+	Disks     Phase = "measuring the disk"
+	Machine   Phase = "measuring the no-op handler"
+	Preparing Phase = "making queues"
+	Leftover  Phase = "emptying the queue"
+	Measuring Phase = "measuring"
+	Verifying Phase = "waiting for the last messages"
+	Tidying   Phase = "tidying up"
+)
+
 // Progress is how a run stands.
 type Progress struct {
+	Phase                            Phase
 	Elapsed                          time.Duration
 	Sent, Received, Deleted, Waiting int64 // messages; Waiting of those that this run has sent
 	Errors                           int64

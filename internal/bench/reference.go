@@ -42,6 +42,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 	}
 	out := &Reference{}
 	if ref.Folder != "" {
+		toldAs(opts.Progress, Disks)(Progress{})
 		disk, err := MeasureDisk(ctx, ref.Folder, ref.Long)
 		if err != nil {
 			return nil, fmt.Errorf("measure the disk: %w", err)
@@ -71,8 +72,18 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 func noopOptions(o Options, ref ReferenceOptions) Options {
 	o.Mode, o.Endpoint, o.ServerPID, o.Duration = Send, ref.Noop, ref.NoopPID, ref.Long
 	o.Queue, o.Queues, o.Groups = "noop", 1, 0
-	o.Rate, o.Messages, o.Verify, o.Progress = 0, 0, false, nil
+	o.Rate, o.Messages, o.Verify = 0, 0, false
+	o.Progress = toldAs(o.Progress, Machine)
 	return o
+}
+
+// toldAs is progress with every phase called by another name. It may be called with nil, and is never nil.
+func toldAs(progress func(Progress), phase Phase) func(Progress) {
+	return func(p Progress) {
+		if p.Phase = phase; progress != nil {
+			progress(p)
+		}
+	}
 }
 
 func (ref *Reference) setNoop(before, after *Result) {
@@ -91,7 +102,7 @@ func (ref *Reference) setNoop(before, after *Result) {
 func (ref *Reference) compare(r *Result) {
 	var all float64
 	for _, s := range r.Steps {
-		if s.Step != stepNames[stepThrough] {
+		if s.Step != stepNames[stepThrough] && s.Step != stepNames[stepCall] {
 			all += s.RequestsPerSecond
 		}
 	}

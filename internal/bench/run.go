@@ -26,6 +26,8 @@ type run struct {
 	ahead     atomic.Int64  // messages sent less messages deleted, whichever run has sent those
 	strangers atomic.Int64  // messages received that no run has sent
 	empties   atomic.Int64  // receives in a row that found nothing
+	behind    atomic.Int64  // how late the latest request of a producer was, nanoseconds; an open loop alone
+	leftover  int64         // messages that were in the queues before
 	latest    atomic.Int64  // when a message came last, as since() counts
 }
 
@@ -45,10 +47,15 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if r.target, err = newTarget(opts.Endpoint); err != nil {
 		return nil, err
 	}
+	r.tell(Preparing)
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.empty(ctx); err != nil {
+		return nil, err
+	}
 	result := r.measure(ctx)
+	r.tell(Tidying)
 	return result, r.tidy(ctx)
 }
 
@@ -206,9 +213,9 @@ func (r *run) waitUntil(ctx context.Context, end time.Time, done func() bool) {
 		if !end.IsZero() && !now.Before(end) {
 			return
 		}
-		if r.opts.Progress != nil && now.Sub(told) >= time.Second {
+		if now.Sub(told) >= time.Second {
 			told = now
-			r.opts.Progress(r.progress())
+			r.tell(r.phase())
 		}
 		nap := look
 		if !end.IsZero() {
@@ -218,8 +225,27 @@ func (r *run) waitUntil(ctx context.Context, end time.Time, done func() bool) {
 	}
 }
 
-func (r *run) progress() Progress {
+// tell reports how the run stands, to whoever wants to know.
+func (r *run) tell(phase Phase) {
+	if r.opts.Progress != nil {
+		r.opts.Progress(r.progress(phase))
+	}
+}
+
+// phase is what a run does that has begun to measure.
+func (r *run) phase() Phase {
+	if r.meter.on.Load() {
+		return Measuring
+	}
+	return Verifying
+}
+
+func (r *run) progress(phase Phase) Progress {
+	if r.start.IsZero() {
+		return Progress{Phase: phase}
+	}
 	return Progress{
+		Phase:    phase,
 		Elapsed:  r.since(),
 		Sent:     r.meter.steps[stepSend].messages.Load(),
 		Received: r.meter.steps[stepReceive].messages.Load(),
