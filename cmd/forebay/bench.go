@@ -74,7 +74,7 @@ func (b *benching) flags(cmd *cobra.Command) {
 	flags.IntVar(&o.Size, "size", 0, "bytes of a body, the mean (default 1024)")
 	flags.StringVar(&o.SizeDist, "size-dist", "", "distribution of sizes: fixed, uniform, exponential (default fixed)")
 	flags.Float64Var(&o.Rate, "rate", 0, "messages a second, all producers together; latencies count from when each should have been sent (default as fast as possible; 1000 for latency)")
-	flags.IntVar(&o.Ahead, "ahead", 0, "producers pause while so many more messages are sent than deleted; negative: never (default 5000)")
+	flags.IntVar(&o.Ahead, "ahead", 0, "producers pause while so many more messages are sent than deleted; negative: never (default what the consumers can hold: --consumers times --batch)")
 	flags.StringVar(&b.duration, "duration", "", "how long to measure (default 10s, unless --messages is given)")
 	flags.Int64Var(&o.Messages, "messages", 0, "stop after so many messages (default 1000000 for fill)")
 	flags.StringVar(&b.wait, "wait", "", "how long receives wait for messages (default 20s; 1s for drain)")
@@ -116,8 +116,10 @@ func (a *app) bench(ctx context.Context, b *benching) error {
 		return usage("%v", err)
 	}
 	var latest atomic.Pointer[bench.Progress]
+	var phase atomic.Pointer[bench.Phase]
 	b.opts.Progress = func(p bench.Progress) { latest.Store(&p) }
-	stop := a.progress(func(elapsed time.Duration) string { return benchProgress(elapsed, latest.Load()) })
+	b.opts.Phase = func(p bench.Phase) { phase.Store(&p); latest.Store(nil) }
+	stop := a.progress(func(elapsed time.Duration) string { return benchProgress(elapsed, phase.Load(), latest.Load()) })
 	result, err := a.benchRun(ctx, b)
 	stop()
 	if err != nil && result == nil {
@@ -156,12 +158,14 @@ func (b *benching) read() error {
 }
 
 // benchProgress says on a line how a run stands, so long after the command began.
-func benchProgress(elapsed time.Duration, p *bench.Progress) string {
+func benchProgress(elapsed time.Duration, phase *bench.Phase, p *bench.Progress) string {
 	text := fmt.Sprintf("%3.0fs", elapsed.Seconds())
+	if phase != nil {
+		text += "  " + string(*phase)
+	}
 	if p == nil {
 		return text
 	}
-	text += "  " + string(p.Phase)
 	if seconds := p.Elapsed.Seconds(); seconds > 0 {
 		text += fmt.Sprintf("  sent %d (%.0f/s)  received %d (%.0f/s)  waiting %d  errors %d",
 			p.Sent, float64(p.Sent)/seconds, p.Received, float64(p.Received)/seconds, p.Waiting, p.Errors)

@@ -20,6 +20,7 @@ var formats = []string{"table", "json", "jsonl", "name"}
 // listing is what a command found, ready for every format.
 type listing struct {
 	columns []string
+	cut     int // columns of lines with tabs, when a table has more: programs read those, and count them; zero: all
 	rows    []row
 	single  bool // one thing by nature, not a list that happens to have one row: json shows it without brackets
 }
@@ -47,7 +48,7 @@ func (a *app) print(l listing) error {
 		}
 	case a.format == "" && !terminal(a.out):
 		for _, r := range l.rows {
-			fmt.Fprintln(w, strings.Join(r.cells, "\t"))
+			fmt.Fprintln(w, strings.Join(r.cells[:cmp.Or(l.cut, len(r.cells))], "\t"))
 		}
 	default:
 		err = l.table(w, !a.noHeader)

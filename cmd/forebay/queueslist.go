@@ -59,7 +59,7 @@ func (a *app) listQueues(cmd *cobra.Command, prefix string) error {
 	if len(items) == 0 && a.text() {
 		return a.noQueues(ctx, c, prefix)
 	}
-	found := listing{columns: []string{"QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS"}}
+	found := listing{columns: []string{"QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS"}, cut: 4}
 	for _, q := range items {
 		found.rows = append(found.rows, row{name: q.Name, item: q, cells: []string{
 			q.Name, strconv.FormatInt(q.Visible, 10), strconv.FormatInt(q.InFlight, 10), strconv.FormatInt(q.Delayed, 10),
@@ -207,10 +207,16 @@ func (c *client) markDeadLetters(ctx context.Context, items []queueItem, all boo
 	})
 }
 
-// waitingText says of a queue from which nothing could be received what is in it nevertheless; empty: nothing is.
-func (q *queueItem) waitingText() string {
-	if q.Visible+q.InFlight+q.Delayed == 0 {
-		return ""
+// nothingIn says why a receive has found nothing: a queue may be full of messages that are not for now.
+func (c *client) nothingIn(ctx context.Context, name, url string) string {
+	out, err := c.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: counts})
+	if err != nil {
+		return "no message in " + name // to receive does not mean to be told the counts
 	}
-	return fmt.Sprintf("%d visible, %d in flight, %d delayed", q.Visible, q.InFlight, q.Delayed)
+	q := itemOf(url, out.Attributes)
+	if q.Visible+q.InFlight+q.Delayed == 0 {
+		return "no message in " + name
+	}
+	return fmt.Sprintf("no message in %s that can be received now: %d visible, %d in flight, %d delayed. Look:  forebay peek %s",
+		name, q.Visible, q.InFlight, q.Delayed, name)
 }

@@ -182,7 +182,9 @@ func (a *app) afterReceive(ctx context.Context, c *client, r *receiving, url str
 		if r.expect {
 			return &failure{code: exitEmpty, what: fmt.Sprintf("no message in %s within %s", r.queue, r.wait)}
 		}
-		a.remark("no message in %s", r.queue)
+		if !a.quiet {
+			a.remark("%s", c.nothingIn(ctx, r.queue, url))
+		}
 		return nil
 	}
 	if r.delete {

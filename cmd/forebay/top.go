@@ -119,7 +119,9 @@ func (a *app) topOnce(ctx context.Context, w *watcher, order top.Sort) error {
 		}
 		return nil
 	}
-	if len(frame.Queues) == 0 {
+	if len(frame.Queues) == 0 && w.flags.prefix != "" {
+		a.remark("no queue begins with %q", w.flags.prefix)
+	} else if len(frame.Queues) == 0 {
 		a.remark("no queues")
 	}
 	for _, line := range (top.View{Sort: order}).Tables(frame) {

@@ -99,6 +99,8 @@ func (a *app) verifyFile(ctx context.Context, name string, search time.Duration)
 		defer file.Close()
 		in = file
 	}
+	stop := a.progress(func(elapsed time.Duration) string { return fmt.Sprintf("%3.0fs  judging %s", elapsed.Seconds(), name) })
+	defer stop()
 	judge := history.NewJudge()
 	err := history.Read(interruptedReader(ctx, in), judge.Add)
 	if ctx.Err() != nil {

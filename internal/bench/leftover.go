@@ -18,7 +18,7 @@ func (r *run) empty(ctx context.Context) error {
 	if r.opts.Mode != Latency || r.opts.Queue == "" {
 		return nil
 	}
-	r.tell(Leftover)
+	r.opts.tell(Leftover)
 	limit, cancel := context.WithTimeout(ctx, leftoverTime)
 	defer cancel()
 	var all sync.WaitGroup

@@ -1,6 +1,9 @@
 package bench
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Loop says when requests are sent, and so what their latencies mean.
 type Loop string
@@ -29,9 +32,11 @@ func (o Options) measures(s step) string {
 		return "from call to answer, with the wait for a message"
 	case s == stepThrough && open:
 		return "of each message, from when its send was due to the answer that delivered it"
+	case s == stepThrough && o.Ahead < 0:
+		return "of each message, from its send to the answer that delivered it: with the wait behind all that this run had sent before"
 	case s == stepThrough:
-		return "of each message, from its send to the answer that delivered it: mostly the wait behind what this run had sent " +
-			"before it, so it is the size of the load, not a latency of the server"
+		return fmt.Sprintf("of each message, from its send to the answer that delivered it: with the wait behind what this run had "+
+			"sent before, some %d messages at most (--ahead)", o.Ahead+o.Producers*o.Batch)
 	}
 	return "from call to answer"
 }

@@ -34,15 +34,14 @@ func (m Mode) receives() bool { return m != Send && m != Fill }
 
 // Limits of the API, and of what the generator can keep track of.
 const (
-	batchMax     = 10
-	batchBytes   = 1 << 20 // all bodies of a batch
-	connections  = 20_000
-	groupsMax    = 1 << 22
-	queuesMax    = 100_000
-	requestMax   = 60 * time.Second // a reply may take so long, and the wait of a long poll more
-	sourcesMax   = 1 << 24
-	sequenceMax  = 1 << 28
-	aheadDefault = 5_000
+	batchMax    = 10
+	batchBytes  = 1 << 20 // all bodies of a batch
+	connections = 20_000
+	groupsMax   = 1 << 22
+	queuesMax   = 100_000
+	requestMax  = 60 * time.Second // a reply may take so long, and the wait of a long poll more
+	sourcesMax  = 1 << 24
+	sequenceMax = 1 << 28
 )
 
 // Options is one run. The zero value of a field stands for the default of the mode.
@@ -73,8 +72,8 @@ type Options struct {
 	// request should have been sent. Zero sends as fast as answers come.
 	Rate float64
 	// Ahead is how many more messages may have been sent than deleted before producers pause, so that a pipeline
-	// measures the flow through it and not the growth of a backlog; one that was there before does not
-	// grow. Default 5,000; negative: no bound.
+	// measures the flow through it and not its own backlog; one that was there before does not grow. Default: as many as
+	// the consumers can hold, Consumers times Batch, which costs no throughput; negative: no bound.
 	Ahead int
 
 	Duration time.Duration // default 10 s, unless Messages is set
@@ -90,8 +89,9 @@ type Options struct {
 
 	ServerPID int // process of the server on this machine, for its use of the machine; zero: unknown
 
-	// Progress is told how the run stands, when a phase begins and about once a second. It may be nil.
+	// Progress is told about once a second how the run stands, and Phase what it does next. Both may be nil.
 	Progress func(Progress)
+	Phase    func(Phase)
 }
 
 // Phase is what a run is doing.
@@ -110,10 +110,16 @@ const (
 
 // Progress is how a run stands.
 type Progress struct {
-	Phase                            Phase
 	Elapsed                          time.Duration
 	Sent, Received, Deleted, Waiting int64 // messages; Waiting of those that this run has sent
 	Errors                           int64
+}
+
+// tell says what the run does next, where that is asked for.
+func (o Options) tell(phase Phase) {
+	if o.Phase != nil {
+		o.Phase(phase)
+	}
 }
 
 // withDefaults fills in what is not set.
@@ -131,10 +137,10 @@ func (o Options) withDefaults() Options {
 	if o.Mode == Fill || !o.Mode.sends() {
 		o.Queue = cmp.Or(o.Queue, "forebay-bench")
 	}
+	o.Ahead = cmp.Or(o.Ahead, o.Consumers*o.Batch)
 	o.Queues = cmp.Or(o.Queues, 1)
 	o.Size = cmp.Or(o.Size, 1024)
 	o.SizeDist = cmp.Or(o.SizeDist, "fixed")
-	o.Ahead = cmp.Or(o.Ahead, aheadDefault)
 	o.Visibility = cmp.Or(o.Visibility, 30*time.Second)
 	o.Settle = cmp.Or(o.Settle, o.Visibility+5*time.Second)
 	o.Region = cmp.Or(o.Region, "us-east-1")

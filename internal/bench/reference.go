@@ -42,7 +42,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 	}
 	out := &Reference{}
 	if ref.Folder != "" {
-		toldAs(opts.Progress, Disks)(Progress{})
+		opts.tell(Disks)
 		disk, err := MeasureDisk(ctx, ref.Folder, ref.Long)
 		if err != nil {
 			return nil, fmt.Errorf("measure the disk: %w", err)
@@ -50,6 +50,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 		out.Disk = &disk
 	}
 	noop := noopOptions(opts.withDefaults(), ref)
+	opts.tell(Machine)
 	before, err := Run(ctx, noop)
 	if err != nil {
 		return nil, fmt.Errorf("the no-op handler: %w", err)
@@ -58,6 +59,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 	if err != nil {
 		return result, err
 	}
+	opts.tell(Machine)
 	after, err := Run(ctx, noop)
 	if err != nil {
 		return result, fmt.Errorf("the no-op handler: %w", err)
@@ -73,17 +75,8 @@ func noopOptions(o Options, ref ReferenceOptions) Options {
 	o.Mode, o.Endpoint, o.ServerPID, o.Duration = Send, ref.Noop, ref.NoopPID, ref.Long
 	o.Queue, o.Queues, o.Groups = "noop", 1, 0
 	o.Rate, o.Messages, o.Verify = 0, 0, false
-	o.Progress = toldAs(o.Progress, Machine)
+	o.Progress, o.Phase = nil, nil
 	return o
-}
-
-// toldAs is progress with every phase called by another name. It may be called with nil, and is never nil.
-func toldAs(progress func(Progress), phase Phase) func(Progress) {
-	return func(p Progress) {
-		if p.Phase = phase; progress != nil {
-			progress(p)
-		}
-	}
 }
 
 func (ref *Reference) setNoop(before, after *Result) {

@@ -47,7 +47,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if r.target, err = newTarget(opts.Endpoint); err != nil {
 		return nil, err
 	}
-	r.tell(Preparing)
+	opts.tell(Preparing)
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 		return nil, err
 	}
 	result := r.measure(ctx)
-	r.tell(Tidying)
+	opts.tell(Tidying)
 	return result, r.tidy(ctx)
 }
 
@@ -126,6 +126,7 @@ func (r *run) measure(ctx context.Context) *Result {
 	before := usageNow(o.ServerPID)
 	r.start = time.Now()
 	r.meter.start()
+	o.tell(Measuring)
 	var producers, consumers sync.WaitGroup
 	if o.Mode.sends() {
 		for i := range o.Producers {
@@ -149,6 +150,7 @@ func (r *run) measure(ctx context.Context) *Result {
 		if !o.Mode.receives() {
 			r.consume(working, &consumers)
 		}
+		o.tell(Verifying)
 		r.waitUntil(ctx, time.Time{}, r.drained)
 	}
 	stop()
@@ -213,9 +215,9 @@ func (r *run) waitUntil(ctx context.Context, end time.Time, done func() bool) {
 		if !end.IsZero() && !now.Before(end) {
 			return
 		}
-		if now.Sub(told) >= time.Second {
+		if r.opts.Progress != nil && now.Sub(told) >= time.Second {
 			told = now
-			r.tell(r.phase())
+			r.opts.Progress(r.progress())
 		}
 		nap := look
 		if !end.IsZero() {
@@ -225,27 +227,8 @@ func (r *run) waitUntil(ctx context.Context, end time.Time, done func() bool) {
 	}
 }
 
-// tell reports how the run stands, to whoever wants to know.
-func (r *run) tell(phase Phase) {
-	if r.opts.Progress != nil {
-		r.opts.Progress(r.progress(phase))
-	}
-}
-
-// phase is what a run does that has begun to measure.
-func (r *run) phase() Phase {
-	if r.meter.on.Load() {
-		return Measuring
-	}
-	return Verifying
-}
-
-func (r *run) progress(phase Phase) Progress {
-	if r.start.IsZero() {
-		return Progress{Phase: phase}
-	}
+func (r *run) progress() Progress {
 	return Progress{
-		Phase:    phase,
 		Elapsed:  r.since(),
 		Sent:     r.meter.steps[stepSend].messages.Load(),
 		Received: r.meter.steps[stepReceive].messages.Load(),
