@@ -180,6 +180,9 @@ func (a *app) sendURL(ctx context.Context, c *client, s *sending) (string, error
 // readFile reads a file that the user has named; - is standard input.
 func (a *app) readFile(ctx context.Context, name string) ([]byte, error) {
 	if name == "-" {
+		if terminal(a.in) {
+			a.remark("Type the message; Ctrl-D ends.")
+		}
 		return io.ReadAll(interruptedReader(ctx, a.in))
 	}
 	body, err := os.ReadFile(name)

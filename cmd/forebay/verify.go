@@ -89,6 +89,9 @@ func (a *app) verifyFiles(ctx context.Context, files []string, search time.Durat
 // verifyFile reads and judges a history.
 func (a *app) verifyFile(ctx context.Context, name string, search time.Duration) (history.Verdict, error) {
 	in := a.in
+	if name == "-" && terminal(in) {
+		a.remark("Type the history; Ctrl-D ends.")
+	}
 	if name != "-" {
 		file, err := os.Open(name)
 		if os.IsNotExist(err) {
