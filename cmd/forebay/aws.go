@@ -43,7 +43,7 @@ func (a *app) awsCommand() *cobra.Command {
 				args = append([]string{"--endpoint-url", t.endpoint}, args...)
 			}
 			run := exec.CommandContext(cmd.Context(), path, args...)
-			run.Stdin, run.Stdout, run.Stderr, run.Env = a.in, a.out, a.errs, environ
+			run.Stdin, run.Stdout, run.Stderr, run.Env = a.in, a.out.to, a.errs, environ // the files themselves, which may be a terminal
 			err = run.Run()
 			if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 				return &failure{code: max(exit.ExitCode(), exitFailed), err: err} // aws has said why

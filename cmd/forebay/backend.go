@@ -58,7 +58,6 @@ func (a *app) backendCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			return a.backend(ctx, &f)
 		},
 	}

@@ -46,7 +46,9 @@ func (a *app) backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			stopProgress := a.progress(func(elapsed time.Duration) string { return fmt.Sprintf("%3.0fs  the server copies", elapsed.Seconds()) })
 			text, err := c.signed(ctx, http.MethodPost, "/forebay/v1/backup", body)
+			stopProgress()
 			if err != nil {
 				return backupFailure(c.explain(ctx, "", err))
 			}
@@ -121,7 +123,11 @@ func (a *app) restoreCommand() *cobra.Command {
 				return err
 			}
 			began := time.Now()
+			stopProgress := a.progress(func(elapsed time.Duration) string {
+				return fmt.Sprintf("%3.0fs  copying %s, and reading it back", elapsed.Seconds(), backup)
+			})
 			found, err := server.Restore(ctx, backup, folder)
+			stopProgress()
 			if errors.Is(err, fs.ErrExist) {
 				return &failure{code: exitConflict, what: err.Error(), err: err,
 					hints: []string{"Restore into another folder:  forebay restore " + quoteSh(args[0]) + " --data FOLDER"}}

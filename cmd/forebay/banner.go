@@ -51,9 +51,11 @@ func (b banner) print(w io.Writer) {
 		"",
 		fmt.Sprintf("ready in %d ms. Press Ctrl-C to stop.", b.took.Milliseconds()),
 	}
+	var text strings.Builder // one write, so that what reads only its beginning does not break the rest
 	for _, line := range lines {
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		fmt.Fprintln(&text, strings.TrimRight(line, " "))
 	}
+	_, _ = io.WriteString(w, text.String()) // w remembers its error
 }
 
 // envFlags are what `forebay env` needs to find this server, when it would not by itself.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ func (b *benching) flags(cmd *cobra.Command) {
 	flags.IntVar(&o.Size, "size", 0, "bytes of a body, the mean (default 1024)")
 	flags.StringVar(&o.SizeDist, "size-dist", "", "distribution of sizes: fixed, uniform, exponential (default fixed)")
 	flags.Float64Var(&o.Rate, "rate", 0, "messages a second, all producers together; latencies count from when each should have been sent (default as fast as possible; 1000 for latency)")
-	flags.IntVar(&o.Ahead, "ahead", 0, "producers pause while so many more messages are sent than deleted; negative: never (default 5000)")
+	flags.IntVar(&o.Ahead, "ahead", 0, "producers pause while so many more messages are sent than deleted; negative: never (default what the consumers can hold: --consumers times --batch)")
 	flags.StringVar(&b.duration, "duration", "", "how long to measure (default 10s, unless --messages is given)")
 	flags.Int64Var(&o.Messages, "messages", 0, "stop after so many messages (default 1000000 for fill)")
 	flags.StringVar(&b.wait, "wait", "", "how long receives wait for messages (default 20s; 1s for drain)")
@@ -120,16 +121,16 @@ func (a *app) bench(ctx context.Context, b *benching) error {
 			b.opts.Roots = secure.RootCAs
 		}
 	}
-	if terminal(a.errs) && !a.quiet {
-		b.opts.Progress = a.benchProgress
-	}
 	if err := b.opts.Validate(); err != nil {
 		return usage("%v", err)
 	}
+	var latest atomic.Pointer[bench.Progress]
+	var phase atomic.Pointer[bench.Phase]
+	b.opts.Progress = func(p bench.Progress) { latest.Store(&p) }
+	b.opts.Phase = func(p bench.Phase) { phase.Store(&p); latest.Store(nil) }
+	stop := a.progress(func(elapsed time.Duration) string { return benchProgress(elapsed, phase.Load(), latest.Load()) })
 	result, err := a.benchRun(ctx, b)
-	if b.opts.Progress != nil {
-		fmt.Fprint(a.errs, "\r\x1b[K")
-	}
+	stop()
 	if err != nil && result == nil {
 		if f := connectionFailure(t.endpoint, err); f != nil {
 			return f
@@ -165,9 +166,18 @@ func (b *benching) read() error {
 	return nil
 }
 
-// benchProgress shows on one line of the terminal how a run stands.
-func (a *app) benchProgress(p bench.Progress) {
-	seconds := p.Elapsed.Seconds()
-	fmt.Fprintf(a.errs, "\r\x1b[K%3.0fs  sent %d (%.0f/s)  received %d (%.0f/s)  waiting %d  errors %d", seconds,
-		p.Sent, float64(p.Sent)/seconds, p.Received, float64(p.Received)/seconds, p.Waiting, p.Errors)
+// benchProgress says on a line how a run stands, so long after the command began.
+func benchProgress(elapsed time.Duration, phase *bench.Phase, p *bench.Progress) string {
+	text := fmt.Sprintf("%3.0fs", elapsed.Seconds())
+	if phase != nil {
+		text += "  " + string(*phase)
+	}
+	if p == nil {
+		return text
+	}
+	if seconds := p.Elapsed.Seconds(); seconds > 0 {
+		text += fmt.Sprintf("  sent %d (%.0f/s)  received %d (%.0f/s)  waiting %d  errors %d",
+			p.Sent, float64(p.Sent)/seconds, p.Received, float64(p.Received)/seconds, p.Waiting, p.Errors)
+	}
+	return text
 }

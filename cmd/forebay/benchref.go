@@ -89,7 +89,9 @@ func (a *app) benchNoopCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.out, listener.Addr())
+			if _, err := fmt.Fprintln(a.out, listener.Addr()); err != nil {
+				return err
+			}
 			server := &http.Server{Handler: bench.NoopHandler(n)}
 			go func() {
 				_, _ = io.Copy(io.Discard, a.in) // its end is all that matters

@@ -18,6 +18,7 @@ func (a *app) printBench(r *bench.Result) error {
 	if r.Producers > 0 {
 		bodies = fmt.Sprintf(" of %d B bodies (%s)", r.Size, r.SizeDist)
 	}
+	a.remarkLoad(r)
 	fmt.Fprintf(a.out, "%s%s, batches of %d, %s%s, %d producers, %d consumers, %s, %.1f s\n\n",
 		r.Mode, bodies, r.Batch, r.Protocol, map[bool]string{true: ", signed"}[r.Signed], r.Producers, r.Consumers,
 		plural(r.Queues, "queue"), r.Seconds)
@@ -31,6 +32,10 @@ func (a *app) printBench(r *bench.Result) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	fmt.Fprintf(a.out, "\nLatencies, in a loop that is %s:\n", loopText[r.Loop])
+	for _, s := range r.Steps {
+		fmt.Fprintf(a.out, "  %-16s %s\n", s.Step, s.Measures)
 	}
 	fmt.Fprintf(a.out, "\nduplicates %d, order violations %d, generator %.1f µs CPU a message\n", r.Duplicates, r.Misordered, r.GeneratorMicros)
 	if s := r.Server; s != nil {
@@ -48,6 +53,24 @@ func (a *app) printBench(r *bench.Result) error {
 			r.Acknowledged, r.Delivered, r.Lost, r.Twice, r.Misordered)
 	}
 	return a.printReference(r.Reference)
+}
+
+// loopText explains the kinds of loops.
+var loopText = map[bench.Loop]string{
+	bench.Closed: "closed (each connection sends again once it is answered; --rate opens it)",
+	bench.Open:   "open (each send has its time, by --rate)",
+}
+
+// remarkLoad says what makes figures mean something else than they seem to.
+func (a *app) remarkLoad(r *bench.Result) {
+	if r.Leftover > 0 {
+		a.remark("%s of before were taken out of the queue first, unmeasured", plural(int(r.Leftover), "message"))
+	}
+	if r.Behind > 0 {
+		a.remark("the rate was not kept: of %.0f messages a second %.0f were sent, in the end %.1f s late. The latencies show how long "+
+			"sends waited for that, and grow with the run; ask for less, or give it more --producers.",
+			r.Rate, r.Step("send").MessagesPerSecond, r.Behind)
+	}
 }
 
 // printReference shows the machine's figures and the server's as fractions of them.

@@ -28,12 +28,26 @@ func (a *app) deleteCommand() *cobra.Command {
 			if err := a.deleteHandles(ctx, c, args[0], url, args[1:]); err != nil {
 				return err
 			}
+			if !a.text() {
+				return a.print(deletedHandles(args[1:]))
+			}
 			a.remark("deleted %s of %s%s", plural(len(args)-1, "message"), nameOf(args[0]), c.at())
 			return nil
 		},
 	}
 	a.targetFlags(cmd)
 	return cmd
+}
+
+// deletedHandles lists what was deleted, for programs.
+func deletedHandles(handles []string) listing {
+	var found listing
+	for _, handle := range handles {
+		found.rows = append(found.rows, row{name: handle, item: struct {
+			ReceiptHandle string `json:"ReceiptHandle"`
+		}{handle}})
+	}
+	return found
 }
 
 // deleteHandles deletes messages in batches. It stops at the first that cannot be deleted.

@@ -22,6 +22,7 @@ const (
 	exitEmpty       = 6
 	exitUnreachable = 7
 	exitInterrupted = 130
+	exitPipe        = 141
 )
 
 // exitCodesTopic is the page that `forebay help exit-codes` shows.
@@ -39,7 +40,10 @@ func exitCodesTopic() *cobra.Command {
     5  conflict: exists already, is in use, or was deleted or purged a moment ago
     6  empty: receive --expect found no message in time
     7  no server answers at the endpoint, or none that is trusted
-  130  interrupted by Ctrl-C`,
+  130  interrupted by Ctrl-C
+  141  what read the output has gone, as in "forebay … | head"
+
+Output that could not be written is a failure too (1), whatever the command did before.`,
 	}
 }
 

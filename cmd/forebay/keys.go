@@ -142,16 +142,18 @@ func (a *app) keysCreateCommand() *cobra.Command {
 					opts.Grants = append(opts.Grants, queue.Grant{Kind: kind, Queues: pattern})
 				}
 			}
+			if err := a.seen("the secret of the key would be lost", "No key was created. Write it to a file that only you can read."); err != nil {
+				return err
+			}
 			k, err := keys.Create(args[0], opts)
 			if err != nil {
 				return keyFailure(err, args[0])
 			}
-			if !a.text() {
-				item := keyItem{Name: k.Name, ID: k.ID, Secret: k.Secret.Reveal(), Account: k.Account, Grants: k.Grants, Created: k.Created}
-				return a.print(listing{single: true, rows: []row{{name: k.Name, item: item}}})
+			if err := a.showNewKey(&k); err != nil {
+				return errors.Join(&failure{code: exitFailed, what: "the secret could not be written, so no key was created: " + cause(err), err: err},
+					keys.Delete(k.Name))
 			}
 			a.remark("created key %s. Keep the secret: it is not shown again.", k.Name)
-			fmt.Fprintf(a.out, "AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", k.ID, k.Secret.Reveal())
 			return nil
 		},
 	}
@@ -161,6 +163,19 @@ func (a *app) keysCreateCommand() *cobra.Command {
 	allowed[queue.GrantFull] = flags.StringSlice("full", nil, "queues it may do everything with")
 	flags.StringVar(&account, "account", "", "account of the key, 12 digits (default: the server's)")
 	return cmd
+}
+
+// showNewKey prints a key with its secret, and returns nil when it has surely been written: there is no second time.
+func (a *app) showNewKey(k *access.Key) error {
+	if !a.text() {
+		item := keyItem{Name: k.Name, ID: k.ID, Secret: k.Secret.Reveal(), Account: k.Account, Grants: k.Grants, Created: k.Created}
+		if err := a.print(listing{single: true, rows: []row{{name: k.Name, item: item}}}); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintf(a.out, "AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", k.ID, k.Secret.Reveal()); err != nil {
+		return err
+	}
+	return a.out.arrived()
 }
 
 // grantKinds are the kinds of grants, in the order in which they are written.

@@ -2,7 +2,10 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+	"os"
+)
 
 // errUnknownHere says that this kind of machine does not tell.
 var errUnknownHere = errors.New("not known on this system")
@@ -12,3 +15,6 @@ func diskSpace(string) (free, total int64, err error) { return 0, 0, errUnknownH
 
 // descriptorLimit is how many files and connections this process may have open.
 func descriptorLimit() (uint64, error) { return 0, errUnknownHere }
+
+// openForReading reports whether a file was opened for reading, and not only for writing.
+func openForReading(*os.File) bool { return false }

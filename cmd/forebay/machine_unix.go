@@ -2,7 +2,11 @@
 
 package main
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // diskSpace returns the free and total bytes of the disk that path is on.
 func diskSpace(path string) (free, total int64, err error) {
@@ -18,4 +22,10 @@ func descriptorLimit() (uint64, error) {
 	var limit unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	return limit.Cur, err
+}
+
+// openForReading reports whether a file was opened for reading, and not only for writing.
+func openForReading(f *os.File) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_ACCMODE != unix.O_WRONLY
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,8 +20,9 @@ var formats = []string{"table", "json", "jsonl", "name"}
 // listing is what a command found, ready for every format.
 type listing struct {
 	columns []string
+	cut     int // columns of lines with tabs, when a table has more: programs read those, and count them; zero: all
 	rows    []row
-	single  bool // one thing, not a list: json shows it without brackets
+	single  bool // one thing by nature, not a list that happens to have one row: json shows it without brackets
 }
 
 // row is one thing found.
@@ -29,43 +32,35 @@ type row struct {
 	item  any      // for json
 }
 
-// print writes the listing in the chosen format. Without one it is a table on a terminal, and otherwise lines
+// print writes the listing in the chosen format, at once. Without one it is a table on a terminal, and otherwise lines
 // of cells with tabs between them, which other programs can cut.
 func (a *app) print(l listing) error {
-	switch a.format {
-	case "json":
-		return a.printJSON(l)
-	case "jsonl":
-		encoder := json.NewEncoder(a.out)
-		encoder.SetEscapeHTML(false)
+	w := bufio.NewWriter(a.out)
+	var err error
+	switch {
+	case a.format == "json":
+		err = l.json(w)
+	case a.format == "jsonl":
+		err = l.jsonLines(w)
+	case a.format == "name":
 		for _, r := range l.rows {
-			if err := encoder.Encode(r.item); err != nil {
-				return err
-			}
+			fmt.Fprintln(w, r.name)
 		}
-	case "name":
+	case a.format == "" && !terminal(a.out):
 		for _, r := range l.rows {
-			fmt.Fprintln(a.out, r.name)
+			fmt.Fprintln(w, strings.Join(r.cells[:cmp.Or(l.cut, len(r.cells))], "\t"))
 		}
-	case "":
-		if !terminal(a.out) {
-			for _, r := range l.rows {
-				fmt.Fprintln(a.out, strings.Join(r.cells, "\t"))
-			}
-			return nil
-		}
-		return a.printTable(l)
 	default:
-		return a.printTable(l)
+		err = l.table(w, !a.noHeader)
 	}
-	return nil
+	return cmp.Or(err, w.Flush())
 }
 
-func (a *app) printJSON(l listing) error {
-	encoder := json.NewEncoder(a.out)
-	encoder.SetEscapeHTML(false)
+// json writes one thing as itself and a list as an array, however many are in it.
+func (l listing) json(w io.Writer) error {
+	encoder := encoderOf(w)
 	encoder.SetIndent("", "  ")
-	if l.single && len(l.rows) == 1 {
+	if l.single {
 		return encoder.Encode(l.rows[0].item)
 	}
 	items := make([]any, 0, len(l.rows))
@@ -75,15 +70,31 @@ func (a *app) printJSON(l listing) error {
 	return encoder.Encode(items)
 }
 
-func (a *app) printTable(l listing) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	if !a.noHeader {
-		fmt.Fprintln(w, strings.Join(l.columns, "\t"))
+func (l listing) jsonLines(w io.Writer) error {
+	encoder := encoderOf(w)
+	for _, r := range l.rows {
+		if err := encoder.Encode(r.item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func encoderOf(w io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder
+}
+
+func (l listing) table(w io.Writer, header bool) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if header {
+		fmt.Fprintln(t, strings.Join(l.columns, "\t"))
 	}
 	for _, r := range l.rows {
-		fmt.Fprintln(w, strings.Join(r.cells, "\t"))
+		fmt.Fprintln(t, strings.Join(r.cells, "\t"))
 	}
-	return w.Flush()
+	return t.Flush()
 }
 
 // text reports whether output is for people: no format was asked for, or tables.
@@ -91,6 +102,9 @@ func (a *app) text() bool { return a.format == "" || a.format == "table" }
 
 // terminal reports whether w is one.
 func terminal(w any) bool {
+	if o, ok := w.(*output); ok {
+		w = o.to
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -137,23 +151,4 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// confirm asks before something is destroyed. Where nobody can answer, --yes must have been given.
-func (a *app) confirm(question, repeat string) error {
-	if a.yes {
-		return nil
-	}
-	if !terminal(a.in) || !terminal(a.errs) {
-		return &failure{code: exitUsage, what: question + " Nobody is here to answer", hints: []string{"Say so beforehand:  " + repeat + " --yes"}}
-	}
-	fmt.Fprintf(a.errs, "%s Type yes to go on: ", question)
-	var answer string
-	if _, err := fmt.Fscanln(a.in, &answer); err != nil && err != io.EOF && answer != "" {
-		return err
-	}
-	if answer != "yes" {
-		return fail("not done")
-	}
-	return nil
 }

@@ -136,7 +136,7 @@ func (a *app) peekCommand() *cobra.Command {
 			if err != nil {
 				return c.explain(ctx, args[0], err)
 			}
-			return a.showPeeked(args[0], page.Messages, most)
+			return a.showPeeked(args[0], after, page.Messages, most)
 		},
 	}
 	a.targetFlags(cmd)
@@ -145,7 +145,7 @@ func (a *app) peekCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) showPeeked(queue string, messages []peekedMessage, most int) error {
+func (a *app) showPeeked(queue, after string, messages []peekedMessage, most int) error {
 	if !a.text() {
 		found := listing{}
 		for _, m := range messages {
@@ -161,7 +161,9 @@ func (a *app) showPeeked(queue string, messages []peekedMessage, most int) error
 		a.remark("%s  %s  sent %s ago  receives %d  %s", short(m.ID), state, ageText(time.Since(time.UnixMilli(m.SentAt))), m.Receives, bytesText(m.Bytes))
 		fmt.Fprintln(a.out, m.Body)
 	}
-	if len(messages) == 0 {
+	if len(messages) == 0 && after != "" {
+		a.remark("no message in %s behind sequence %s", queue, after)
+	} else if len(messages) == 0 {
 		a.remark("no message in %s", queue)
 	} else if len(messages) == most {
 		a.remark("There may be more:  forebay peek %s --after %s", queue, messages[len(messages)-1].Sequence)

@@ -19,13 +19,16 @@ import (
 )
 
 func (a *app) poolCommand() *cobra.Command {
+	f := &controllerFlags{}
 	cmd := &cobra.Command{
 		Use:   "pool",
-		Short: "Run pools of workers that size themselves",
+		Short: "Run pools of workers that size themselves, and see why they are as large as they are",
 		Args:  noSuchCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.listPools(cmd, f) },
 	}
+	f.flags(cmd)
 	cmd.AddCommand(a.poolRunCommand())
+	cmd.AddCommand(a.poolCommands(f)...)
 	return cmd
 }
 
@@ -188,7 +191,7 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 		for _, p := range house.pools {
 			fmt.Fprintf(a.out, "pool %s on %s\n", p.Name(), endpoint+"/forebay/v1/pools/"+p.Name())
 		}
-		fmt.Fprintf(a.out, "See:   forebay pools%s\nWhy:   forebay pools why %s%s\n", stateFlag(file.State), house.pools[0].Name(), stateFlag(file.State))
+		fmt.Fprintf(a.out, "See:   forebay pool list%s\nWhy:   forebay pool why %s%s\n", stateFlag(file.State), house.pools[0].Name(), stateFlag(file.State))
 	}
 	notify("READY=1", log)
 

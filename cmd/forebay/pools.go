@@ -32,6 +32,14 @@ type controllerFlags struct {
 	state    string
 }
 
+// flags gives cmd the flags that say which controller is meant.
+func (f *controllerFlags) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.endpoint, "controller", "", "URL of the controller (also FOREBAY_CONTROLLER; default: the one on this machine)")
+	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: that of pool run)")
+}
+
+// poolsCommand is how the commands for running pools were called before they were those of pool.
 func (a *app) poolsCommand() *cobra.Command {
 	f := &controllerFlags{}
 	cmd := &cobra.Command{
@@ -40,21 +48,31 @@ func (a *app) poolsCommand() *cobra.Command {
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.listPools(cmd, f) },
 	}
-	flags := cmd.PersistentFlags()
-	flags.StringVar(&f.endpoint, "controller", "", "URL of the controller (also FOREBAY_CONTROLLER; default: the one on this machine)")
-	flags.StringVar(&f.state, "state", "", "state folder of a controller on this machine (default: that of pool run)")
-	cmd.AddCommand(
-		&cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List pools", Args: exactly(0),
+	f.flags(cmd)
+	cmd.AddCommand(a.poolCommands(f)...)
+	return a.renamed(cmd, "forebay pool")
+}
+
+// poolCommands are the commands that ask a controller.
+func (a *app) poolCommands(f *controllerFlags) []*cobra.Command {
+	all := []*cobra.Command{
+		{Use: "list", Aliases: []string{"ls"}, Short: "List pools", Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.listPools(cmd, f) }},
-		&cobra.Command{Use: "show NAME", Short: "Show a pool", Args: exactly(1),
+		{Use: "show NAME", Short: "Show a pool", Args: exactly(1),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.showPool(cmd, f, args[0]) }},
 		a.poolsSetCommand(f),
 		a.poolsChangeCommand(f, "drain", "Have all workers of a pool finish and leave, and start no more", pool.Change{Drained: new(true)}),
 		a.poolsChangeCommand(f, "pause", "Have all workers of a pool take no more messages, but stay", pool.Change{Paused: new(true)}),
 		a.poolsChangeCommand(f, "resume", "Go on after a drain or a pause", pool.Change{Drained: new(false), Paused: new(false)}),
 		a.poolsWhyCommand(f),
-	)
-	return cmd
+	}
+	for _, cmd := range all {
+		f.flags(cmd)
+		if strings.Contains(cmd.Use, "NAME") {
+			cmd.ValidArgsFunction = f.completePool
+		}
+	}
+	return all
 }
 
 // controller finds the URL of the controller.
@@ -152,7 +170,7 @@ func (f *controllerFlags) named(ctx context.Context, method, name, path string, 
 			if best := config.Nearest(name, names); best != "" {
 				bad.what += fmt.Sprintf(". Did you mean %q?", best)
 			}
-			bad.hints = []string{"List pools:  forebay pools"}
+			bad.hints = []string{"List pools:  forebay pool list"}
 		}
 	}
 	return err
@@ -294,11 +312,16 @@ func parseChange(pairs []string) (pool.Change, error) {
 	}
 	known := []string{"wait", "min", "max", "budget", "price", "policy"}
 	own := workerKeys()
+	given := map[string]bool{}
 	for _, pair := range pairs {
 		name, text, ok := strings.Cut(pair, "=")
 		if !ok {
 			return change, usage("%q is not KEY=VALUE, like max=20", pair)
 		}
+		if given[name] {
+			return change, usage("%s is given twice: give it once", name)
+		}
+		given[name] = true
 		if set, ok := own[name]; ok {
 			if change.Worker == nil {
 				change.Worker = new(worker.Change)

@@ -22,6 +22,17 @@ func (r *redrive) flags(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&r.maxReceives, "max-receives", 5, "receives after which a message has failed too often, 1 to 1000")
 }
 
+// check refuses what contradicts itself, before anything is asked of the server.
+func (r *redrive) check(cmd *cobra.Command, values map[string]string) error {
+	switch {
+	case r.queue == "" && cmd.Flags().Changed("max-receives"):
+		return usage("--max-receives: of which queue? Name the one that takes failed messages with --dead-letter QUEUE")
+	case r.queue != "" && values["RedrivePolicy"] != "":
+		return usage("--dead-letter and redrive_policy are the same attribute, given twice: give it once")
+	}
+	return nil
+}
+
 // add puts a RedrivePolicy into values when a dead-letter queue was named.
 func (r *redrive) add(ctx context.Context, c *client, values map[string]string) error {
 	if r.queue == "" {
@@ -45,13 +56,22 @@ func (a *app) queuesCreateCommand() *cobra.Command {
 		Long: "Create a queue. A name that ends with .fifo makes a FIFO queue.\n\n" +
 			"    forebay queues create orders visibility_timeout=45s\n" +
 			"    forebay queues create orders --dead-letter orders-dead --max-receives 3\n" +
-			"    forebay queues create jobs.fifo content_based_deduplication=true",
-		Args: between(1, -1),
+			"    forebay queues create jobs.fifo content_based_deduplication=true\n\n" +
+			"Attributes (what is in brackets is the default):\n" + attributesText(),
+		Args:              between(1, -1),
+		ValidArgsFunction: a.completeAttributes(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			values, err := parseAttributes(args[1:])
 			if err != nil {
+				return err
+			}
+			labels, err := parsePairs("tag", tags)
+			if err != nil {
+				return err
+			}
+			if err := dead.check(cmd, values); err != nil {
 				return err
 			}
 			c, err := a.connect()
@@ -63,10 +83,6 @@ func (a *app) queuesCreateCommand() *cobra.Command {
 			}
 			if strings.HasSuffix(args[0], ".fifo") && values["FifoQueue"] == "" {
 				values["FifoQueue"] = "true"
-			}
-			labels, err := parseTags(tags)
-			if err != nil {
-				return err
 			}
 			existed := c.exists(ctx, args[0])
 			out, err := c.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &args[0], Attributes: values, Tags: labels})
@@ -86,18 +102,6 @@ func (a *app) queuesCreateCommand() *cobra.Command {
 	return cmd
 }
 
-func parseTags(pairs []string) (map[string]string, error) {
-	tags := map[string]string{}
-	for _, pair := range pairs {
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "" {
-			return nil, usage("--tag: %q is not KEY=VALUE", pair)
-		}
-		tags[key] = value
-	}
-	return tags, nil
-}
-
 // done reports that something was done: in words, or in the format that was asked for.
 func (a *app) done(words, name string, item any) error {
 	if a.text() {
@@ -112,13 +116,17 @@ func (a *app) queuesSetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "set NAME ATTRIBUTE=VALUE...",
 		Short:             "Change attributes of a queue",
+		Long:              "Change attributes of a queue.\n\nAttributes (what is in brackets is the default):\n" + attributesText(),
 		Args:              between(1, -1),
-		ValidArgsFunction: a.completeQueue,
+		ValidArgsFunction: a.completeAttributes(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd)
 			defer stop()
 			values, err := parseAttributes(args[1:])
 			if err != nil {
+				return err
+			}
+			if err := dead.check(cmd, values); err != nil {
 				return err
 			}
 			if len(values) == 0 && dead.queue == "" {
@@ -234,15 +242,18 @@ func (a *app) find(ctx context.Context, name string) (*client, queueItem, error)
 	return c, itemOf(url, out.Attributes), nil
 }
 
-func (a *app) queuesMoveCommand() *cobra.Command {
+// redriveCommand moves messages out of a dead-letter queue.
+func (a *app) redriveCommand() *cobra.Command {
 	var d destroying
 	var to string
 	var rate int32
 	cmd := &cobra.Command{
-		Use:   "move NAME",
+		Use:   "redrive QUEUE",
 		Short: "Move the messages of a dead-letter queue back where they came from, or elsewhere",
 		Long: "Move the messages of a dead-letter queue back where they came from, or with --to to another queue.\n" +
-			"The server does it in the background; `forebay queues show NAME` tells how far it is.",
+			"The server does it in the background; `forebay queues show QUEUE` tells how far it is.\n\n" +
+			"    forebay redrive orders-dead\n" +
+			"    forebay redrive orders-dead --to orders-again --rate 10",
 		Args:              exactly(1),
 		ValidArgsFunction: a.completeQueue,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -269,7 +280,14 @@ func (a *app) queuesMoveCommand() *cobra.Command {
 				return a.done(fmt.Sprintf("would move %s from queue %s to %s%s", plural(int(q.Visible), "message"), q.Name, where, c.at()), q.Name, q)
 			}
 			question := fmt.Sprintf("This moves %s from queue %s to %s%s.", plural(int(q.Visible), "message"), q.Name, where, c.at())
-			if err := a.confirm(question, "forebay queues move "+q.Name+a.sameServer()); err != nil {
+			again := "forebay redrive " + q.Name
+			if to != "" {
+				again += " --to " + to
+			}
+			if rate > 0 {
+				again += fmt.Sprintf(" --rate %d", rate)
+			}
+			if err := a.confirm(question, again+a.sameServer()); err != nil {
 				return err
 			}
 			arn, err := c.queueARN(ctx, args[0])
@@ -287,7 +305,17 @@ func (a *app) queuesMoveCommand() *cobra.Command {
 	}
 	a.targetFlags(cmd)
 	a.destroyFlags(cmd, &d)
-	cmd.Flags().StringVar(&to, "to", "", "queue to move to")
+	cmd.Flags().StringVar(&to, "to", "", "queue to move to (default: where each message came from)")
+	_ = cmd.RegisterFlagCompletionFunc("to", func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return a.completeQueue(cmd, nil, prefix)
+	})
 	cmd.Flags().Int32Var(&rate, "rate", 0, "messages a second, 1 to 500 (default: as fast as the server sees fit)")
 	return cmd
+}
+
+// oldMoves are the other names of redrive, below queues.
+func (a *app) oldMoves() []*cobra.Command {
+	move, redrive := a.redriveCommand(), a.redriveCommand()
+	move.Use, redrive.Use = "move QUEUE", "redrive QUEUE"
+	return []*cobra.Command{a.renamed(move, "forebay redrive"), a.renamed(redrive, "forebay redrive")}
 }

@@ -126,12 +126,20 @@ func (a *app) receive(ctx context.Context, r *receiving) error {
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	}
+	if r.delete {
+		if err := a.seen("messages would be deleted unread", "Nothing was received. Write it to a file, or delete messages unread:  forebay queues purge "+r.queue); err != nil {
+			return err
+		}
+	}
 	out, err := c.ReceiveMessage(ctx, in)
 	if err != nil {
 		return c.explain(ctx, r.queue, err)
 	}
 	if err := a.showReceived(r, out.Messages); err != nil {
-		return err
+		return unwritten(err)
+	}
+	if err := a.out.arrived(); err != nil {
+		return unwritten(err)
 	}
 	return a.afterReceive(ctx, c, r, url, out.Messages)
 }
@@ -161,6 +169,12 @@ func (a *app) showReceived(r *receiving, messages []types.Message) error {
 	return nil
 }
 
+// unwritten is the failure of a receive whose messages could not be written. None of them was deleted.
+func unwritten(err error) error {
+	return &failure{code: exitFailed, what: "the messages could not be written: " + cause(err), err: err,
+		hints: []string{"None was deleted: they return to the queue when their visibility timeout ends."}}
+}
+
 // afterReceive deletes what was received, or says how to.
 func (a *app) afterReceive(ctx context.Context, c *client, r *receiving, url string, messages []types.Message) error {
 	count := plural(len(messages), "message")
@@ -168,7 +182,9 @@ func (a *app) afterReceive(ctx context.Context, c *client, r *receiving, url str
 		if r.expect {
 			return &failure{code: exitEmpty, what: fmt.Sprintf("no message in %s within %s", r.queue, r.wait)}
 		}
-		a.remark("no message in %s", r.queue)
+		if !a.quiet {
+			a.remark("%s", c.nothingIn(ctx, r.queue, url))
+		}
 		return nil
 	}
 	if r.delete {

@@ -17,7 +17,7 @@ import (
 // app is what all commands share.
 type app struct {
 	in   io.Reader
-	out  io.Writer // data
+	out  *output   // data
 	errs io.Writer // everything else
 
 	format   string // -o
@@ -28,19 +28,18 @@ type app struct {
 	target target
 }
 
-// run executes one command line and returns the exit code.
+// run executes one command line and returns the exit code. It closes out if that is a file.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
-	a := &app{in: in, out: out, errs: errs}
+	a := &app{in: in, out: &output{to: out}, errs: errs}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(a.out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	f := a.outcome(root.ExecuteContext(ctx))
+	if f == nil {
 		return exitOK
 	}
-	f := asFailure(err)
 	fmt.Fprint(errs, f.text())
 	return f.code
 }
@@ -55,6 +54,7 @@ func (a *app) root() *cobra.Command {
 			"Point clients here:  eval \"$(forebay env)\"",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -69,21 +69,19 @@ func (a *app) root() *cobra.Command {
 	flags.StringVarP(&a.format, "output", "o", "", "output format: "+strings.Join(formats, ", "))
 	flags.BoolVar(&a.noHeader, "no-header", false, "leave out the header of tables")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks")
-	root.AddCommand(
-		a.serveCommand(), a.envCommand(), a.contextCommand(), a.awsCommand(), a.demoCommand(), a.doctorCommand(),
-		a.sendCommand(), a.receiveCommand(), a.peekCommand(), a.deleteCommand(), a.workCommand(),
-		a.queuesCommand(), a.topCommand(), a.keysCommand(), a.benchCommand(), a.verifyCommand(), a.simCommand(), a.poolCommand(), a.poolsCommand(),
-		a.gatewayCommand(), a.backendCommand(),
-		a.backupCommand(), a.restoreCommand(), a.configCommand(), a.versionCommand(), exitCodesTopic(),
-		a.keeperCommand(),
-	)
+	root.Flags().Bool("version", false, "show the version") // without the -v that cobra would give it
+	root.SetVersionTemplate(thisBuild().text() + "\n")
+	a.addCommands(root)
 	return root
 }
 
-// interruptible returns cmd's context, ended by Ctrl-C, SIGTERM or the end of the terminal.
+// interruptible returns cmd's context, ended by Ctrl-C, SIGTERM or the end of the terminal. A second signal ends the process,
+// whatever it waits for.
 func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	keepHangup()
-	return signal.NotifyContext(cmd.Context(), stopSignals()...)
+	ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // noSuchCommand refuses arguments of a command that only has subcommands, and says which was probably meant.

@@ -84,7 +84,7 @@ func (a *app) send(ctx context.Context, s *sending, bodies []string) error {
 	}
 	switch {
 	case s.file != "":
-		body, err := a.readFile(s.file)
+		body, err := a.readFile(ctx, s.file)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (a *app) send(ctx context.Context, s *sending, bodies []string) error {
 	case len(bodies) == 0:
 		return a.sendLines(ctx, c, s, url)
 	}
-	found := listing{columns: []string{"MESSAGE ID", "MD5"}, single: len(bodies) == 1}
+	found := listing{columns: []string{"MESSAGE ID", "MD5"}}
 	for _, body := range bodies {
 		out, err := c.SendMessage(ctx, &sqs.SendMessageInput{
 			QueueUrl: &url, MessageBody: &body, DelaySeconds: s.seconds, MessageAttributes: s.values,
@@ -102,7 +102,9 @@ func (a *app) send(ctx context.Context, s *sending, bodies []string) error {
 			return c.explain(ctx, s.queue, err)
 		}
 		if a.text() {
-			fmt.Fprintf(a.out, "sent %s to %s (%s)\n", short(*out.MessageId), s.queue, bytesText(int64(len(body))))
+			if _, err := fmt.Fprintf(a.out, "sent %s to %s (%s)\n", short(*out.MessageId), s.queue, bytesText(int64(len(body)))); err != nil {
+				return err
+			}
 			continue
 		}
 		item := sent{*out.MessageId, aws.ToString(out.MD5OfMessageBody), aws.ToString(out.SequenceNumber)}
@@ -142,6 +144,9 @@ func (s *sending) read(bodies []string) error {
 		if !typed {
 			kind = "String"
 		}
+		if _, twice := s.values[name]; twice {
+			return usage("--attr: %s is given twice: give it once", name)
+		}
 		attribute := types.MessageAttributeValue{DataType: &kind, StringValue: &value}
 		if strings.HasPrefix(kind, "Binary") {
 			attribute = types.MessageAttributeValue{DataType: &kind, BinaryValue: []byte(value)}
@@ -176,9 +181,12 @@ func (a *app) sendURL(ctx context.Context, c *client, s *sending) (string, error
 }
 
 // readFile reads a file that the user has named; - is standard input.
-func (a *app) readFile(name string) ([]byte, error) {
+func (a *app) readFile(ctx context.Context, name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(a.in)
+		if terminal(a.in) {
+			a.remark("Type the message; Ctrl-D ends.")
+		}
+		return io.ReadAll(interruptedReader(ctx, a.in))
 	}
 	body, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {

@@ -2,17 +2,15 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/schollz/progressbar/v3"
 )
 
 // Limits of a batch in the SQS API.
@@ -33,7 +31,6 @@ type lineSender struct {
 	entries []types.SendMessageBatchRequestEntry
 	lines   []int // line of each entry
 	bytes   int   // of the entries
-	read    int   // lines read
 	sent    int
 	sink    func(item sent) // takes what was sent, in other formats than text
 	meter   *meter
@@ -51,14 +48,10 @@ func (a *app) sendLines(ctx context.Context, c *client, s *sending, url string) 
 	if terminal(a.in) {
 		a.remark("Type messages, one on a line; Ctrl-D ends.")
 	}
-	err := l.run(ctx, bufio.NewReaderSize(a.in, 64<<10))
+	err := l.run(ctx, readLines(ctx, a.in))
 	l.meter.end()
 	if err != nil {
-		if f := asFailure(err); l.sent > 0 {
-			f.hints = append(f.hints, fmt.Sprintf("%s were sent before that.", plural(l.sent, "message")))
-			return f
-		}
-		return err
+		return a.sentBefore(err, l.sent, found)
 	}
 	if a.text() {
 		fmt.Fprintf(a.out, "sent %s to %s\n", plural(l.sent, "message"), s.queue)
@@ -67,88 +60,114 @@ func (a *app) sendLines(ctx context.Context, c *client, s *sending, url string) 
 	return a.print(found)
 }
 
-// meter shows how much of the input was sent. Its methods may be called on nil, which shows nothing.
-type meter struct {
-	began time.Time
-	size  int64 // of the input in bytes; -1: unknown
-	sent  int
-	out   io.Writer
-	bar   *progressbar.ProgressBar // nil until it is worth showing
+// sentBefore is the failure of a send that stopped after so many messages. What was sent is told in every format.
+func (a *app) sentBefore(err error, n int, found listing) error {
+	f := asFailure(err)
+	if f.code == exitInterrupted {
+		f.what = "interrupted"
+	}
+	verb := "were"
+	if n == 1 {
+		verb = "was"
+	}
+	f.hints = append(f.hints, fmt.Sprintf("%s %s sent before that.", plural(n, "message"), verb))
+	if n > 0 && !a.text() {
+		return cmp.Or(a.print(found), error(f))
+	}
+	return f
 }
 
-// meterAfter is how long a command runs before it shows its progress.
-const meterAfter = 500 * time.Millisecond
-
-// meter returns what shows progress: nothing, unless somebody watches and is not typing the input.
-func (a *app) meter() *meter {
-	if a.quiet || !terminal(a.errs) || terminal(a.in) {
-		return nil
-	}
-	m := &meter{began: time.Now(), size: -1, out: a.errs}
-	if f, ok := a.in.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			m.size = info.Size()
-		}
-	}
-	return m
+// aLine is a line of the input, and its number.
+type aLine struct {
+	text   string
+	number int
+	err    error // the line cannot be sent, or read
 }
 
-// add counts bytes that were sent.
-func (m *meter) add(n int) {
-	if m == nil {
-		return
-	}
-	m.sent += n
-	if m.bar == nil {
-		if time.Since(m.began) < meterAfter {
-			return
-		}
-		m.bar = progressbar.NewOptions64(m.size,
-			progressbar.OptionSetWriter(m.out), progressbar.OptionShowBytes(true), progressbar.OptionSetDescription("sending"),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
-		n = m.sent
-	}
-	_ = m.bar.Add(n)
-}
-
-// end takes the progress away.
-func (m *meter) end() {
-	if m != nil && m.bar != nil {
-		_ = m.bar.Finish()
-	}
-}
-
-func (l *lineSender) run(ctx context.Context, in *bufio.Reader) error {
-	for {
-		line, err := readLine(in)
-		if err == io.EOF {
-			return l.flush(ctx)
-		}
-		l.read++
-		if err != nil {
-			return usage("line %d: %v", l.read, err)
-		}
-		if line == "" {
-			continue // SQS has no empty messages
-		}
-		if len(l.entries) == batchEntries || l.bytes+len(line) > batchBytes {
-			if err := l.flush(ctx); err != nil {
-				return err
+// readLines reads lines until the input or ctx ends, and closes the channel then. A line that waits in the channel has
+// been read whole. The read under way when ctx ends goes on until the process does.
+func readLines(ctx context.Context, in io.Reader) <-chan aLine {
+	lines := make(chan aLine, batchEntries)
+	go func() {
+		defer close(lines)
+		buffered := bufio.NewReaderSize(in, 64<<10)
+		for number := 1; ; number++ {
+			text, err := readLine(buffered)
+			if err == io.EOF {
+				return
+			}
+			select {
+			case lines <- aLine{text, number, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
 			}
 		}
-		l.entries = append(l.entries, types.SendMessageBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(len(l.entries))), MessageBody: &line,
-			DelaySeconds: l.sending.seconds, MessageAttributes: l.sending.values, MessageGroupId: optional(l.sending.group),
-		})
-		l.lines = append(l.lines, l.read)
-		l.bytes += len(line)
+	}()
+	return lines
+}
+
+// run sends lines until the input ends, or ctx does. A batch is sent when it is full, and also when no other line is
+// there yet: what a person has typed, or a program has written, must not wait for what comes next. When ctx ends, the
+// lines that were read before are sent still.
+func (l *lineSender) run(ctx context.Context, lines <-chan aLine) error {
+	sending := context.WithoutCancel(ctx)
+	for {
+		var line aLine
+		var more bool
+		select {
+		case line, more = <-lines:
+		default:
+			if err := l.flush(sending); err != nil {
+				return err
+			}
+			select {
+			case line, more = <-lines:
+			case <-ctx.Done():
+				select {
+				case line, more = <-lines: // read in the same moment
+				default:
+					return ctx.Err()
+				}
+			}
+		}
+		if !more {
+			return cmp.Or(l.flush(sending), ctx.Err())
+		}
+		if err := l.add(sending, line); err != nil {
+			return err
+		}
 	}
+}
+
+// add puts a line into the batch. An error that the line has follows those before it.
+func (l *lineSender) add(ctx context.Context, line aLine) error {
+	if line.err != nil {
+		return cmp.Or(l.flush(ctx), usage("line %d: %v", line.number, line.err))
+	}
+	if line.text == "" {
+		return nil // SQS has no empty messages
+	}
+	if len(l.entries) == batchEntries || l.bytes+len(line.text) > batchBytes {
+		if err := l.flush(ctx); err != nil {
+			return err
+		}
+	}
+	l.entries = append(l.entries, types.SendMessageBatchRequestEntry{
+		Id: aws.String(strconv.Itoa(len(l.entries))), MessageBody: &line.text,
+		DelaySeconds: l.sending.seconds, MessageAttributes: l.sending.values, MessageGroupId: optional(l.sending.group),
+	})
+	l.lines = append(l.lines, line.number)
+	l.bytes += len(line.text)
+	return nil
 }
 
 // flush sends the lines that have been gathered.
 func (l *lineSender) flush(ctx context.Context) error {
 	if len(l.entries) == 0 {
-		return ctx.Err()
+		return nil
 	}
 	out, err := l.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &l.url, Entries: l.entries})
 	if err != nil {

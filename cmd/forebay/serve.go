@@ -96,6 +96,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 	defer leave()
 	if !a.quiet {
 		banner{build: b, cfg: cfg, data: data, endpoint: endpoint, newKeys: s.KeysCreated(), took: time.Since(began)}.print(a.out)
+		if err := a.out.arrived(); err != nil {
+			logger.Warn("standard output is lost; the server runs", "err", err)
+		}
 	}
 	if !terminal(a.errs) {
 		logger.Info("ready", "endpoint", endpoint, "data", data.path, "version", b.Version, "dur", time.Since(began))

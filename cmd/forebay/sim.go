@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,16 +104,34 @@ func (a *app) simulate(cmd *cobra.Command, f simFlags) error {
 	for i, source := range study.Sources {
 		study.Sources[i].Make = func(seed uint64) sim.Trace { return source.Make(seed).Thinned(f.share, seed) }
 	}
-	if f.svg != "" {
-		if err := drawStudy(ctx, f.svg, study); err != nil {
-			return err
-		}
-	}
-	rows, err := study.Run(ctx)
+	rows, err := a.runStudy(ctx, study, f.svg)
 	if err != nil {
 		return err
 	}
 	return a.printStudy(rows)
+}
+
+// runStudy draws the picture, if there is to be one, and plays the study.
+func (a *app) runStudy(ctx context.Context, study sim.Study, svg string) ([]sim.Row, error) {
+	var done, all atomic.Int64
+	study.Progress = func(n, of int) { done.Store(int64(n)); all.Store(int64(of)) }
+	stop := a.progress(func(elapsed time.Duration) string { return simProgress(elapsed, done.Load(), all.Load()) })
+	defer stop()
+	if svg != "" {
+		if err := drawStudy(ctx, svg, study); err != nil {
+			return nil, err
+		}
+	}
+	return study.Run(ctx)
+}
+
+// simProgress says how many of all days are played, and how long the rest may take.
+func simProgress(elapsed time.Duration, done, all int64) string {
+	if done == 0 {
+		return fmt.Sprintf("%3.0fs  simulating", elapsed.Seconds())
+	}
+	left := time.Duration(float64(elapsed) / float64(done) * float64(all-done))
+	return fmt.Sprintf("%3.0fs  simulated %d of %d days, about %s left", elapsed.Seconds(), done, all, ageText(left))
 }
 
 // check refuses what cannot be simulated.

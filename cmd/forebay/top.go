@@ -87,7 +87,7 @@ func (a *app) top(cmd *cobra.Command, f *topFlags) error {
 	w := &watcher{client: c, flags: f}
 	if !f.once && a.text() && terminal(a.in) && terminal(a.out) && os.Getenv("TERM") != "dumb" {
 		return top.Run(ctx, top.Options{Look: w.look, Endpoint: c.target.endpoint, Every: every, Sort: order,
-			Colour: os.Getenv("NO_COLOR") == "", In: a.in, Out: a.out})
+			Colour: os.Getenv("NO_COLOR") == "", In: a.in, Out: a.out.to})
 	}
 	if !f.once {
 		a.remark("no terminal to draw on: this is one frame, as with --once")
@@ -119,7 +119,9 @@ func (a *app) topOnce(ctx context.Context, w *watcher, order top.Sort) error {
 		}
 		return nil
 	}
-	if len(frame.Queues) == 0 {
+	if len(frame.Queues) == 0 && w.flags.prefix != "" {
+		a.remark("no queue begins with %q", w.flags.prefix)
+	} else if len(frame.Queues) == 0 {
 		a.remark("no queues")
 	}
 	for _, line := range (top.View{Sort: order}).Tables(frame) {

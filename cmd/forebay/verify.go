@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -60,7 +59,7 @@ func (a *app) verifyCommand() *cobra.Command {
 
 // verifyFiles judges each file.
 func (a *app) verifyFiles(ctx context.Context, files []string, search time.Duration) error {
-	found := listing{single: len(files) == 1}
+	found := listing{}
 	wrong := 0
 	for _, name := range files {
 		v, err := a.verifyFile(ctx, name, search)
@@ -90,6 +89,9 @@ func (a *app) verifyFiles(ctx context.Context, files []string, search time.Durat
 // verifyFile reads and judges a history.
 func (a *app) verifyFile(ctx context.Context, name string, search time.Duration) (history.Verdict, error) {
 	in := a.in
+	if name == "-" && terminal(in) {
+		a.remark("Type the history; Ctrl-D ends.")
+	}
 	if name != "-" {
 		file, err := os.Open(name)
 		if os.IsNotExist(err) {
@@ -100,8 +102,10 @@ func (a *app) verifyFile(ctx context.Context, name string, search time.Duration)
 		defer file.Close()
 		in = file
 	}
+	stop := a.progress(func(elapsed time.Duration) string { return fmt.Sprintf("%3.0fs  judging %s", elapsed.Seconds(), name) })
+	defer stop()
 	judge := history.NewJudge()
-	err := history.Read(&interruptedReader{ctx, in}, judge.Add)
+	err := history.Read(interruptedReader(ctx, in), judge.Add)
 	if ctx.Err() != nil {
 		return history.Verdict{}, ctx.Err()
 	}
@@ -112,20 +116,6 @@ func (a *app) verifyFile(ctx context.Context, name string, search time.Duration)
 	limit, cancel := context.WithTimeout(ctx, search)
 	defer cancel()
 	return judge.Verdict(limit), nil
-}
-
-// interruptedReader reads until ctx has ended.
-type interruptedReader struct {
-	ctx context.Context
-	in  io.Reader
-}
-
-// Read implements io.Reader.
-func (r *interruptedReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.in.Read(p)
 }
 
 // showVerdict shows a verdict to people.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -51,22 +53,31 @@ func (a *app) verifyLive(ctx context.Context, names []string) error {
 			names = append(names, nameOf(u))
 		}
 	}
+	at := atomic.Pointer[string]{}
+	stop := a.progress(func(elapsed time.Duration) string {
+		return fmt.Sprintf("%3.0fs  looking through %s", elapsed.Seconds(), *cmp.Or(at.Load(), new("")))
+	})
+	defer stop()
 	found := listing{columns: []string{"QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "SCANNED", "VIOLATIONS"}}
 	wrong := 0
+	var remarks []string // for after the progress, which would be drawn over them
 	for _, name := range names {
+		at.Store(&name)
 		q, err := c.look(ctx, name)
 		if err != nil {
 			return err
 		}
 		wrong += len(q.Violations)
-		for _, v := range q.Violations[:min(len(q.Violations), violationsShown)] {
-			a.remark("violation  %s: %s", q.Queue, v)
-		}
-		if !q.Quiet {
-			a.remark("%s is in use: its counters changed during each look and were not compared", q.Queue)
-		}
+		remarks = append(remarks, q.remarks()...)
 		found.rows = append(found.rows, row{name: q.Queue, item: q, cells: []string{q.Queue, fmt.Sprint(q.Visible), fmt.Sprint(q.InFlight),
 			fmt.Sprint(q.Delayed), fmt.Sprint(q.Scanned), fmt.Sprint(len(q.Violations))}})
+	}
+	stop()
+	for _, text := range remarks {
+		a.remark("%s", text)
+	}
+	if len(names) == 0 {
+		a.remark("there is no queue to look through")
 	}
 	if err := a.print(found); err != nil {
 		return err
@@ -75,6 +86,18 @@ func (a *app) verifyLive(ctx context.Context, names []string) error {
 		return fail("%s of what a queue promises", plural(wrong, "violation"))
 	}
 	return nil
+}
+
+// remarks are what people are told of a queue besides its line.
+func (q *liveQueue) remarks() []string {
+	var all []string
+	for _, v := range q.Violations[:min(len(q.Violations), violationsShown)] {
+		all = append(all, fmt.Sprintf("violation  %s: %s", q.Queue, v))
+	}
+	if !q.Quiet {
+		all = append(all, q.Queue+" is in use: its counters changed during each look and were not compared")
+	}
+	return all
 }
 
 // look looks through a queue until its counters are the same before and after.

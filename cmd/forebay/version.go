@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -36,6 +37,15 @@ func thisBuild() build {
 	return b
 }
 
+// text is the build for people, on a line.
+func (b build) text() string {
+	revision := b.Revision[:min(len(b.Revision), 12)]
+	if revision != "" {
+		revision = "revision " + revision + ", "
+	}
+	return "forebay " + b.Version + " (" + revision + b.GoVersion + ", " + b.Platform + ")"
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -44,14 +54,7 @@ func (a *app) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
 			if a.text() {
-				revision := b.Revision
-				if len(revision) > 12 {
-					revision = revision[:12]
-				}
-				if revision != "" {
-					revision = "revision " + revision + ", "
-				}
-				_, err := a.out.Write([]byte("forebay " + b.Version + " (" + revision + b.GoVersion + ", " + b.Platform + ")\n"))
+				_, err := fmt.Fprintln(a.out, b.text())
 				return err
 			}
 			return a.print(listing{single: true, rows: []row{{name: b.Version, item: b}}})

@@ -13,13 +13,14 @@ type step int
 
 const (
 	stepSend step = iota
+	stepCall      // the same without the wait for a free connection; open loop only
 	stepReceive
 	stepDelete
 	stepThrough // from send to receive, for each message
 	stepCount
 )
 
-var stepNames = [stepCount]string{"send", "receive", "delete", "send to receive"}
+var stepNames = [stepCount]string{"send", "send call", "receive", "delete", "send to receive"}
 
 // Latencies are recorded from a microsecond to ten minutes, to three digits.
 const (

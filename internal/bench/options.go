@@ -21,7 +21,7 @@ const (
 	Pipeline Mode = "pipeline" // sends, receives and deletes, all at once
 	FanIn    Mode = "fanin"    // pipeline with many producers and few consumers
 	FIFO     Mode = "fifo"     // pipeline on a FIFO queue with many message groups
-	Latency  Mode = "latency"  // sends at a steady rate to consumers that wait in long polls
+	Latency  Mode = "latency"  // sends at a steady rate to consumers that wait in long polls, through a queue emptied before
 	Fill     Mode = "fill"     // sends a number of messages and leaves them there
 	Drain    Mode = "drain"    // receives and deletes until nothing is left
 )
@@ -35,15 +35,14 @@ func (m Mode) receives() bool { return m != Send && m != Fill }
 
 // Limits of the API, and of what the generator can keep track of.
 const (
-	batchMax     = 10
-	batchBytes   = 1 << 20 // all bodies of a batch
-	connections  = 20_000
-	groupsMax    = 1 << 22
-	queuesMax    = 100_000
-	requestMax   = 60 * time.Second // a reply may take so long, and the wait of a long poll more
-	sourcesMax   = 1 << 24
-	sequenceMax  = 1 << 28
-	aheadDefault = 5_000
+	batchMax    = 10
+	batchBytes  = 1 << 20 // all bodies of a batch
+	connections = 20_000
+	groupsMax   = 1 << 22
+	queuesMax   = 100_000
+	requestMax  = 60 * time.Second // a reply may take so long, and the wait of a long poll more
+	sourcesMax  = 1 << 24
+	sequenceMax = 1 << 28
 )
 
 // Options is one run. The zero value of a field stands for the default of the mode.
@@ -75,8 +74,8 @@ type Options struct {
 	// request should have been sent. Zero sends as fast as answers come.
 	Rate float64
 	// Ahead is how many more messages may have been sent than deleted before producers pause, so that a pipeline
-	// measures the flow through it and not the growth of a backlog; one that was there before does not
-	// grow. Default 5,000; negative: no bound.
+	// measures the flow through it and not its own backlog; one that was there before does not grow. Default: as many as
+	// the consumers can hold, Consumers times Batch, which costs no throughput; negative: no bound.
 	Ahead int
 
 	Duration time.Duration // default 10 s, unless Messages is set
@@ -92,15 +91,37 @@ type Options struct {
 
 	ServerPID int // process of the server on this machine, for its use of the machine; zero: unknown
 
-	// Progress is told about once a second how the run stands. It may be nil.
+	// Progress is told about once a second how the run stands, and Phase what it does next. Both may be nil.
 	Progress func(Progress)
+	Phase    func(Phase)
 }
+
+// Phase is what a run is doing.
+type Phase string
+
+// The phases of a run, in their order.
+const (
+	Disks     Phase = "measuring the disk"
+	Machine   Phase = "measuring the no-op handler"
+	Preparing Phase = "making queues"
+	Leftover  Phase = "emptying the queue"
+	Measuring Phase = "measuring"
+	Verifying Phase = "waiting for the last messages"
+	Tidying   Phase = "tidying up"
+)
 
 // Progress is how a run stands.
 type Progress struct {
 	Elapsed                          time.Duration
 	Sent, Received, Deleted, Waiting int64 // messages; Waiting of those that this run has sent
 	Errors                           int64
+}
+
+// tell says what the run does next, where that is asked for.
+func (o Options) tell(phase Phase) {
+	if o.Phase != nil {
+		o.Phase(phase)
+	}
 }
 
 // withDefaults fills in what is not set.
@@ -118,10 +139,10 @@ func (o Options) withDefaults() Options {
 	if o.Mode == Fill || !o.Mode.sends() {
 		o.Queue = cmp.Or(o.Queue, "forebay-bench")
 	}
+	o.Ahead = cmp.Or(o.Ahead, o.Consumers*o.Batch)
 	o.Queues = cmp.Or(o.Queues, 1)
 	o.Size = cmp.Or(o.Size, 1024)
 	o.SizeDist = cmp.Or(o.SizeDist, "fixed")
-	o.Ahead = cmp.Or(o.Ahead, aheadDefault)
 	o.Visibility = cmp.Or(o.Visibility, 30*time.Second)
 	o.Settle = cmp.Or(o.Settle, o.Visibility+5*time.Second)
 	o.Region = cmp.Or(o.Region, "us-east-1")

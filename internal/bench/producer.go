@@ -16,6 +16,7 @@ type producer struct {
 	batch  []outgoing
 	marks  []stamp // of batch
 	done   []result
+	late   time.Duration // how long after its time the last request was sent
 
 	queues rotation
 	groups rotation // of a queue, FIFO only
@@ -61,6 +62,7 @@ func newProducer(r *run, number int) *producer {
 // work sends until sending ends, or nothing is left to send. A request under way is finished, unless working ends.
 func (p *producer) work(sending, working context.Context) {
 	defer p.conn.close()
+	defer func() { p.run.noteBehind(p.late) }()
 	if err := p.conn.connect(working); err != nil {
 		p.run.failed(working, err)
 	}
@@ -73,6 +75,7 @@ func (p *producer) work(sending, working context.Context) {
 		if !ok {
 			return
 		}
+		p.late = time.Since(from)
 		p.send(working, n, from)
 	}
 }
@@ -107,12 +110,13 @@ func (p *producer) send(ctx context.Context, n int, from time.Time) {
 		act = sendMessageBatch
 	}
 	p.conn.body = r.codec.appendSend(p.conn.body[:0], q, p.batch)
+	called := time.Now()
 	reply, err := p.conn.do(ctx, act, r.codec.path(q), 0)
 	if err != nil {
 		r.failed(ctx, err)
 		return
 	}
-	took := time.Since(from)
+	took, callTook := time.Since(from), time.Since(called)
 	messages, bytes := 0, 0
 	if act == sendMessage {
 		r.ledgers.own.acked(p.marks[0])
@@ -135,6 +139,9 @@ func (p *producer) send(ctx context.Context, n int, from time.Time) {
 	q.waiting.Add(int64(messages))
 	r.ahead.Add(int64(messages))
 	r.meter.record(stepSend, p.number, took, messages, bytes)
+	if r.opts.loop() == Open {
+		r.meter.record(stepCall, p.number, callTook, messages, bytes)
+	}
 }
 
 // compose makes the messages of a request, and says to which queue they go.

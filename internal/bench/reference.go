@@ -42,6 +42,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 	}
 	out := &Reference{}
 	if ref.Folder != "" {
+		opts.tell(Disks)
 		disk, err := MeasureDisk(ctx, ref.Folder, ref.Long)
 		if err != nil {
 			return nil, fmt.Errorf("measure the disk: %w", err)
@@ -49,6 +50,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 		out.Disk = &disk
 	}
 	noop := noopOptions(opts.withDefaults(), ref)
+	opts.tell(Machine)
 	before, err := Run(ctx, noop)
 	if err != nil {
 		return nil, fmt.Errorf("the no-op handler: %w", err)
@@ -57,6 +59,7 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 	if err != nil {
 		return result, err
 	}
+	opts.tell(Machine)
 	after, err := Run(ctx, noop)
 	if err != nil {
 		return result, fmt.Errorf("the no-op handler: %w", err)
@@ -71,7 +74,8 @@ func Compare(ctx context.Context, opts Options, ref ReferenceOptions) (*Result, 
 func noopOptions(o Options, ref ReferenceOptions) Options {
 	o.Mode, o.Endpoint, o.ServerPID, o.Duration = Send, ref.Noop, ref.NoopPID, ref.Long
 	o.Queue, o.Queues, o.Groups = "noop", 1, 0
-	o.Rate, o.Messages, o.Verify, o.Progress = 0, 0, false, nil
+	o.Rate, o.Messages, o.Verify = 0, 0, false
+	o.Progress, o.Phase = nil, nil
 	return o
 }
 
@@ -91,7 +95,7 @@ func (ref *Reference) setNoop(before, after *Result) {
 func (ref *Reference) compare(r *Result) {
 	var all float64
 	for _, s := range r.Steps {
-		if s.Step != stepNames[stepThrough] {
+		if s.Step != stepNames[stepThrough] && s.Step != stepNames[stepCall] {
 			all += s.RequestsPerSecond
 		}
 	}

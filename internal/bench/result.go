@@ -23,6 +23,12 @@ type Result struct {
 	Queues    int     `json:"queues"`
 	Groups    int     `json:"groups,omitzero"`
 	Rate      float64 `json:"rate,omitzero"` // messages a second that were asked for
+	Loop      Loop    `json:"loop"`          // what the latencies of sends mean
+
+	// Behind is how many seconds late requests were in the end, zero if the rate was kept. A rate that was not kept is above
+	// what server, machine or connections can do, and then latencies grow with the length of the run.
+	Behind   float64 `json:"behindSeconds,omitzero"`
+	Leftover int64   `json:"leftover,omitzero"` // messages of before, which mode latency took out of the queue first
 
 	Interrupted bool             `json:"interrupted,omitzero"`
 	Seconds     float64          `json:"seconds"` // that were measured
@@ -49,6 +55,7 @@ type Result struct {
 // StepResult is how one kind of request went.
 type StepResult struct {
 	Step              string  `json:"step"`
+	Measures          string  `json:"measures"` // from when to when the latencies count
 	Requests          int64   `json:"requests"`
 	Messages          int64   `json:"messages"`
 	RequestsPerSecond float64 `json:"requestsPerSecond"`
@@ -116,10 +123,11 @@ func (r *run) sum(ctx context.Context, before, after usage) *Result {
 		Mode: o.Mode, Endpoint: o.Endpoint, Protocol: o.Protocol, Signed: !o.Unsigned,
 		Batch: o.Batch, Size: o.Size, SizeDist: o.SizeDist,
 		Queues: o.Queues, Groups: o.Groups, Rate: o.Rate,
+		Loop: o.loop(), Leftover: r.leftover,
 		Interrupted: ctx.Err() != nil, Seconds: r.meter.elapsed.Seconds(), Verified: o.Verify, Strangers: r.strangers.Load(),
 	}
 	if o.Mode.sends() {
-		res.Producers = o.Producers
+		res.Producers, res.Behind = o.Producers, r.behindAtEnd().Seconds()
 	}
 	if o.Mode.receives() {
 		res.Consumers = o.Consumers
@@ -147,7 +155,7 @@ func (r *run) stepResult(s step) (StepResult, bool) {
 	messages := r.meter.steps[s].messages.Load()
 	millis := func(n int64) float64 { return float64(n) / float64(time.Millisecond) }
 	return StepResult{
-		Step: stepNames[s], Requests: requests, Messages: messages,
+		Step: stepNames[s], Measures: r.opts.measures(s), Requests: requests, Messages: messages,
 		RequestsPerSecond: float64(requests) / seconds, MessagesPerSecond: float64(messages) / seconds,
 		BytesPerSecond: float64(bytes) / seconds,
 		Mean:           histogram.Mean() / float64(time.Millisecond),

@@ -26,6 +26,8 @@ type run struct {
 	ahead     atomic.Int64  // messages sent less messages deleted, whichever run has sent those
 	strangers atomic.Int64  // messages received that no run has sent
 	empties   atomic.Int64  // receives in a row that found nothing
+	behind    atomic.Int64  // how late the latest request of a producer was, nanoseconds; an open loop alone
+	leftover  int64         // messages that were in the queues before
 	latest    atomic.Int64  // when a message came last, as since() counts
 }
 
@@ -45,10 +47,15 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if r.target, err = newTarget(opts.Endpoint, opts.Roots); err != nil {
 		return nil, err
 	}
+	opts.tell(Preparing)
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.empty(ctx); err != nil {
+		return nil, err
+	}
 	result := r.measure(ctx)
+	opts.tell(Tidying)
 	return result, r.tidy(ctx)
 }
 
@@ -119,6 +126,7 @@ func (r *run) measure(ctx context.Context) *Result {
 	before := usageNow(o.ServerPID)
 	r.start = time.Now()
 	r.meter.start()
+	o.tell(Measuring)
 	var producers, consumers sync.WaitGroup
 	if o.Mode.sends() {
 		for i := range o.Producers {
@@ -142,6 +150,7 @@ func (r *run) measure(ctx context.Context) *Result {
 		if !o.Mode.receives() {
 			r.consume(working, &consumers)
 		}
+		o.tell(Verifying)
 		r.waitUntil(ctx, time.Time{}, r.drained)
 	}
 	stop()

@@ -13,27 +13,53 @@ var errUnknownAttribute = errors.New("unknown queue attribute")
 
 // attribute is a queue attribute as people write it.
 type attribute struct {
-	name  string // in configuration files
-	api   string // in the SQS API
-	value func(string) (string, error)
+	name   string // in configuration files
+	api    string // in the SQS API
+	value  func(string) (string, error)
+	usage  string   // what it is, its limits and default
+	values []string // what it can be, where that is a few words
 }
 
+// The values of attributes that are words.
+var (
+	booleans = []string{"true", "false"}
+	scopes   = []string{"queue", "messageGroup"}
+	limits   = []string{"perQueue", "perMessageGroupId"}
+)
+
 var attributes = []attribute{
-	{"visibility_timeout", "VisibilityTimeout", seconds},
-	{"delay", "DelaySeconds", seconds},
-	{"retention", "MessageRetentionPeriod", seconds},
-	{"wait", "ReceiveMessageWaitTimeSeconds", seconds},
-	{"max_message_size", "MaximumMessageSize", bytes},
-	{"policy", "Policy", asGiven},
-	{"redrive_policy", "RedrivePolicy", asGiven},
-	{"redrive_allow_policy", "RedriveAllowPolicy", asGiven},
-	{"content_based_deduplication", "ContentBasedDeduplication", boolean},
-	{"deduplication_scope", "DeduplicationScope", asGiven},
-	{"fifo_throughput_limit", "FifoThroughputLimit", asGiven},
-	{"kms_master_key_id", "KmsMasterKeyId", asGiven},
-	{"kms_data_key_reuse_period", "KmsDataKeyReusePeriodSeconds", seconds},
-	{"managed_sse", "SqsManagedSseEnabled", boolean},
-	{"fifo", "FifoQueue", boolean},
+	{"visibility_timeout", "VisibilityTimeout", seconds, "how long a received message stays hidden: 0s to 12h (30s)", nil},
+	{"delay", "DelaySeconds", seconds, "how long a new message stays hidden: 0s to 15m (0s)", nil},
+	{"retention", "MessageRetentionPeriod", seconds, "how long a message is kept at most: 1m to 14d (4d)", nil},
+	{"wait", "ReceiveMessageWaitTimeSeconds", seconds, "how long a receive waits for a message: 0s to 20s (0s)", nil},
+	{"max_message_size", "MaximumMessageSize", bytes, "the largest message with its attributes: 1KiB to 1MiB (1MiB)", nil},
+	{"policy", "Policy", asGiven, "who else may use the queue: a policy in JSON", nil},
+	{"redrive_policy", "RedrivePolicy", asGiven, "where messages go that fail too often, in JSON; simpler: --dead-letter", nil},
+	{"redrive_allow_policy", "RedriveAllowPolicy", asGiven, "which queues may send their dead letters here, in JSON", nil},
+	{"content_based_deduplication", "ContentBasedDeduplication", boolean, "FIFO: equal bodies within 5 minutes are one message", booleans},
+	{"deduplication_scope", "DeduplicationScope", asGiven, "FIFO: deduplication ids count in the queue or in each group", scopes},
+	{"fifo_throughput_limit", "FifoThroughputLimit", asGiven, "FIFO: throughput is limited in the queue or in each group", limits},
+	{"kms_master_key_id", "KmsMasterKeyId", asGiven, "kept for clients that set it; has no effect", nil},
+	{"kms_data_key_reuse_period", "KmsDataKeyReusePeriodSeconds", seconds, "kept for clients that set it; has no effect: 1m to 1d", nil},
+	{"managed_sse", "SqsManagedSseEnabled", boolean, "kept for clients that set it; has no effect", booleans},
+	{"fifo", "FifoQueue", boolean, "a FIFO queue; at creation, and implied by a name with .fifo", booleans},
+}
+
+// AttributeHelp is what can be said of a queue attribute to the person who sets it.
+type AttributeHelp struct {
+	Name   string   // as in configuration files
+	API    string   // as in the SQS API
+	Usage  string   // what it is, its limits, and the default in brackets
+	Values []string // what it can be, where that is a few words; nil otherwise
+}
+
+// QueueAttributes lists the attributes that [QueueAttribute] knows. The caller must not change Values.
+func QueueAttributes() []AttributeHelp {
+	all := make([]AttributeHelp, 0, len(attributes))
+	for _, a := range attributes {
+		all = append(all, AttributeHelp{a.name, a.api, a.usage, a.values})
+	}
+	return all
 }
 
 // QueueAttribute turns a queue attribute as people write it (visibility_timeout = 45s) into the name and text

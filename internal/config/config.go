@@ -122,6 +122,9 @@ func (q *Queue) redrive(c *Config) error {
 	if q.deadLetter == "" || err != nil || receives < 1 {
 		return fmt.Errorf("[queues.%s] needs both dead_letter_queue = \"NAME\" and max_receives = 5", q.Name)
 	}
+	if q.Attributes["RedrivePolicy"] != "" {
+		return fmt.Errorf("[queues.%s] has a redrive_policy and a dead_letter_queue, which are the same: keep one of the two", q.Name)
+	}
 	arn := "arn:aws:sqs:" + c.Region + ":" + c.Account + ":" + q.deadLetter
 	q.Attributes["RedrivePolicy"] = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, arn, receives)
 	return nil

@@ -256,3 +256,33 @@ func TestEverySettingIsInTheManual(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAttributeHasOneValueInAFile(t *testing.T) {
+	for _, row := range []struct{ name, text, says string }{
+		{"both names of an attribute", "[queues.x]\ndelay = 1\nDelaySeconds = 2\n", "DelaySeconds is set above in [queues.x] by its other name"},
+		{"both names with the same value", "[queues.x]\nVisibilityTimeout = \"45\"\nvisibility_timeout = 45\n", "by its other name"},
+		{"an inline table", "queues.x = {delay = 1, DelaySeconds = 1}\n", "by its other name"},
+		{"a policy beside what it would be made of", "[queues.x]\nRedrivePolicy = \"{}\"\ndead_letter_queue = \"y\"\nmax_receives = 3\n", "which are the same"},
+	} {
+		path := filepath.Join(t.TempDir(), "forebay.toml")
+		if err := os.WriteFile(path, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Load(Sources{File: path}); err == nil || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: %v, want %q in it", row.name, err, row.says)
+		}
+	}
+}
+
+func TestEveryAttributeIsExplained(t *testing.T) {
+	for _, a := range QueueAttributes() {
+		if a.Name == "" || a.API == "" || len(a.Usage) < 10 {
+			t.Errorf("%+v is not explained", a)
+		}
+		for _, value := range a.Values {
+			if _, _, err := QueueAttribute(a.Name, value); err != nil {
+				t.Errorf("%s=%s is offered and refused: %v", a.Name, value, err)
+			}
+		}
+	}
+}

@@ -222,6 +222,9 @@ func (r *reader) queueValue(k key, text string) error {
 	if err != nil {
 		return r.markKey(k, err.Error(), "")
 	}
+	if _, twice := r.queue(k).Attributes[name]; twice {
+		return r.markKey(k, fmt.Sprintf("%s is set above in [queues.%s] by its other name", k.path[2], k.path[1]), "keep one of the two")
+	}
 	r.queue(k).Attributes[name] = value
 	return nil
 }

@@ -55,9 +55,9 @@ func (c *Controller) decide(now time.Time, demand bool) (Decision, policy.Decisi
 	switch {
 	case c.drained:
 		decided.Stop = c.crew.tally().active()
-		why = "drained: no workers are wanted until forebay pools resume"
+		why = "drained: no workers are wanted until forebay pool resume"
 	case c.paused:
-		why = "paused: workers take no messages, and none are started, until forebay pools resume"
+		why = "paused: workers take no messages, and none are started, until forebay pool resume"
 	default:
 		decided = c.policy.Decide(o)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Decision is what was decided once, with all that it was decided from. It is what `forebay pools why` shows.
+// Decision is what was decided once, with all that it was decided from. It is what `forebay pool why` shows.
 type Decision struct {
 	At       time.Time `json:"time"`
 	Occasion string    `json:"occasion"` // time or send

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/forebay-mq/forebay/internal/pool/policy"
@@ -27,6 +28,9 @@ type Study struct {
 	Policies []string // texts for policy.Parse, or Oracle
 	Seeds    int      // seeds 1 to Seeds
 	Config   Config   // Seed is set for each run
+
+	// Progress is told after each run how many of all are done. It may be nil, and is called from several goroutines.
+	Progress func(done, all int)
 }
 
 // Row is a policy on a trace, averaged over the seeds.
@@ -46,12 +50,18 @@ func (s Study) Run(ctx context.Context) ([]Row, error) {
 		}
 	}
 	results := make([]Result, len(s.Sources)*s.Seeds*len(s.Policies))
+	var done atomic.Int64
+	told := func() {
+		if n := done.Add(1); s.Progress != nil {
+			s.Progress(int(n), len(results))
+		}
+	}
 	days := make(chan int) // a trace and a seed: numbers below len(Sources)*Seeds
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(s.Sources)*s.Seeds) {
 		workers.Go(func() {
 			for day := range days {
-				s.play(ctx, day, results[day*len(s.Policies):][:len(s.Policies)])
+				s.play(ctx, day, results[day*len(s.Policies):][:len(s.Policies)], told)
 			}
 		})
 	}
@@ -66,8 +76,8 @@ func (s Study) Run(ctx context.Context) ([]Row, error) {
 	return s.rows(results), nil
 }
 
-// play runs all policies on one trace of one seed.
-func (s Study) play(ctx context.Context, day int, results []Result) {
+// play runs all policies on one trace of one seed, and calls told after each.
+func (s Study) play(ctx context.Context, day int, results []Result, told func()) {
 	seed := uint64(day%s.Seeds + 1)
 	trace := s.Sources[day/s.Seeds].Make(seed)
 	config := s.Config
@@ -77,6 +87,7 @@ func (s Study) play(ctx context.Context, day int, results []Result) {
 			return
 		}
 		results[i] = One(trace, text, config)
+		told()
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -136,5 +137,27 @@ func TestPlotIsReadable(t *testing.T) {
 	}
 	if err := Plot(io.Discard, "empty", time.Minute, nil); err != nil {
 		t.Errorf("a picture without lines: %v", err)
+	}
+}
+
+func TestAStudySaysHowFarItIs(t *testing.T) {
+	var most atomic.Int64
+	var calls atomic.Int64
+	c := exact()
+	study := Study{Seeds: 2, Policies: []string{"slack", Oracle}, Config: c}
+	for _, g := range Generators()[:2] {
+		study.Sources = append(study.Sources, Generated(g, time.Minute, c.Times))
+	}
+	study.Progress = func(done, all int) {
+		calls.Add(1)
+		if all != 8 || done < 1 || done > all {
+			t.Errorf("%d of %d, want at most 8 of 8", done, all)
+		}
+		if done == all {
+			most.Store(int64(done))
+		}
+	}
+	if _, err := study.Run(t.Context()); err != nil || most.Load() != 8 || calls.Load() != 8 {
+		t.Errorf("%v; %d calls, the last of %d, want 8 of 8", err, calls.Load(), most.Load())
 	}
 }
