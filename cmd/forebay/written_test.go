@@ -86,6 +86,11 @@ var commandRows = map[string]commandRow{
 	"forebay sim":             {line: "sim --seeds 1 --length 1m --trace steady --policy slack", form: "array"},
 	"forebay verify":          {line: "verify --live orders", form: "array"},
 	"forebay keep-command":    {mute: "a pipe to the process that started it"},
+	"forebay context":         {line: "context", form: "array", prep: []string{"context add UNIQUE"}},
+	"forebay context list":    {line: "context list", form: "array", prep: []string{"context add UNIQUE"}},
+	"forebay context add":     {line: "context add UNIQUE", form: "object"},
+	"forebay context use":     {line: "context use --none", form: "object"},
+	"forebay context remove":  {line: "context remove UNIQUE", form: "object", prep: []string{"context add UNIQUE"}},
 	"forebay completion bash": {line: "completion bash", form: "text"},
 }
 

@@ -14,9 +14,8 @@ const SystemFolder = "/var/lib/forebay"
 const dataFolderHere = "forebay-data"
 
 // DataFolder returns the absolute path of the data folder when the setting "data" is given: given itself, or
-// else $STATE_DIRECTORY (the first of it), [SystemFolder] if that exists and may be written to, ./forebay-data if that
-// exists, or "data" in the user's [StateFolder]. Where the user has none, it is ./forebay-data too. Server and client
-// commands agree on it, which is how a client finds the keys of a server on the same machine.
+// else $STATE_DIRECTORY (the first of it), [SystemFolder] if that exists and may be written to, or ./forebay-data. Server
+// and client commands agree on it, which is how a client finds the keys of a server on the same machine.
 func DataFolder(given string, env func(string) (string, bool)) (string, error) {
 	if given != "" {
 		return filepath.Abs(given)
@@ -28,7 +27,7 @@ func DataFolder(given string, env func(string) (string, bool)) (string, error) {
 	if Writable(SystemFolder) {
 		return SystemFolder, nil
 	}
-	return UserFolder("data", dataFolderHere, env)
+	return filepath.Abs(dataFolderHere)
 }
 
 // UserFolder returns the absolute path of a folder that a command keeps things in when the user has named none: here, in
