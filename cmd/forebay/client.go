@@ -135,7 +135,7 @@ func (c *client) explain(ctx context.Context, name string, err error) error {
 		if f, ok := errors.AsType[*failure](err); ok {
 			return f
 		}
-		return fail("%v", err)
+		return fail("%s", plainText(err))
 	}
 	f := apiFailure(api)
 	if keyRefused(api) {

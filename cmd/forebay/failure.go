@@ -101,7 +101,7 @@ func asFailure(err error) *failure {
 	if strings.HasPrefix(err.Error(), "required flag") {
 		return &failure{code: exitUsage, what: err.Error()}
 	}
-	return &failure{code: exitFailed, what: err.Error(), err: err}
+	return &failure{code: exitFailed, what: plainText(err), err: err}
 }
 
 // baseOf is the scheme and host of a URL.

@@ -171,7 +171,7 @@ func gatewayFailure(explain func(error) error, err error) error {
 	}
 	f := asFailure(explain(err))
 	if f.code == exitNotFound {
-		f.what = err.Error()
+		f.what, _, _ = strings.Cut(err.Error(), ": operation error ") // the rest is the SDK's
 		f.hints = []string{"Create it:  forebay queues create QUEUE"}
 	}
 	return f

@@ -51,9 +51,13 @@ func connectionFailure(endpoint string, err error) *failure {
 	if f := protocolFailure(endpoint, err); f != nil {
 		return f
 	}
+	_, odd := errors.AsType[*smithy.DeserializationError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil
+	case odd || strings.Contains(err.Error(), "malformed HTTP response"):
+		return &failure{code: exitUnreachable, what: "what answers at " + endpoint + " is no queue server: it does not speak the SQS API", err: err,
+			hints: []string{"Is it the right address?  --endpoint URL, --context NAME, or AWS_ENDPOINT_URL_SQS"}}
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &failure{code: exitUnreachable, what: endpoint + " does not answer in time", err: err, hints: []string{
 			"Is it the right address, and does no firewall stand between?  --endpoint URL, or AWS_ENDPOINT_URL_SQS",
@@ -73,6 +77,20 @@ func connectionFailure(endpoint string, err error) *failure {
 
 // noClientCertificate is a hint for servers that end a connection for the lack of one.
 const noClientCertificate = "It may want a certificate of the client, which forebay's commands have none of; see docs/access.md"
+
+// plainText is the message of an error without the words that the SDK puts around it.
+func plainText(err error) string {
+	if _, ok := errors.AsType[*smithy.OperationError](err); !ok {
+		return err.Error()
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
 
 // certificateFailure words why the certificate of a server is not believed.
 func certificateFailure(endpoint string, err error) *failure {

@@ -77,6 +77,11 @@ func TestConnectionsThatFail(t *testing.T) {
 	secure := secured(t, good, nil)
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotImplemented)
+		fmt.Fprint(w, "<html>no such method</html>")
+	}))
+	t.Cleanup(page.Close)
 	notPEM := filepath.Join(t.TempDir(), "x.pem")
 	if err := os.WriteFile(notPEM, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -96,6 +101,7 @@ func TestConnectionsThatFail(t *testing.T) {
 		{"a server that wants a certificate", secured(t, good, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }), trusted, exitUnreachable, "", "docs/access.md"},
 		{"plain HTTP to a server with TLS", "http://" + short, "", exitUnreachable, "speaks TLS, and was spoken to in plain HTTP", "--endpoint https://" + short},
 		{"TLS to a server without", strings.Replace(plain.URL, "http", "https", 1), "", exitUnreachable, "does not speak TLS", "--endpoint " + plain.URL},
+		{"a server of something else", page.URL, "", exitUnreachable, "is no queue server", "Is it the right address?"},
 		{"a host that is not there", "http://no-such-host.invalid:4566", "", exitUnreachable, `there is no host "no-such-host.invalid"`, "AWS_ENDPOINT_URL_SQS"},
 		{"a file that is not there", secure, "/does/not/exist", exitUsage, "the file of authorities cannot be read", "--ca-file, FOREBAY_CA_FILE and AWS_CA_BUNDLE"},
 		{"a file that is none", secure, notPEM, exitUsage, "has no certificate in it", "BEGIN CERTIFICATE"},

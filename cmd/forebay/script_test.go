@@ -74,7 +74,8 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			defer free.Close()
-			env.Vars = append(env.Vars, "FREE="+free.Addr().String(), "NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
+			env.Vars = append(env.Vars, "HOME="+filepath.Join(env.WorkDir, "no-home"), "FREE="+free.Addr().String(),
+				"NOTIFY_SOCKET="+name, "FOREBAY_LISTEN=127.0.0.1:0", "FOREBAY_MEMORY_TABLE=4MiB", "FOREBAY_MEMORY_STORE=4MiB")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -293,7 +293,7 @@ func (r *resolver) folder(data, source string) (place, error) {
 	}
 	endpoint, running := Running(data)
 	if !running {
-		return p, refuse(Unreachable, []string{"Start it:                       forebay serve --data " + data,
+		return p, refuse(Unreachable, []string{"Start it:                        forebay serve --data " + data,
 			"Or say where it can be reached:  --endpoint URL --data " + data}, "no server runs in %s%s", data, named)
 	}
 	p.endpoint = endpoint

@@ -39,6 +39,21 @@ func shell(t *testing.T, script string) (*Exec, string) {
 	return d, folder
 }
 
+func TestExecKeepsVariablesFromWorkers(t *testing.T) {
+	t.Setenv("ANOTHER_SERVER", "production")
+	t.Setenv("ANOTHER_SERVER_TOO", "kept")
+	folder := t.TempDir()
+	d, err := NewExec(ExecOptions{Command: []string{"sh", "-c", `echo "$ANOTHER_SERVER,$ANOTHER_SERVER_TOO,$SERVER" >said`}, Folder: folder,
+		Env: []string{"SERVER=drill"}, Without: []string{"ANOTHER_SERVER"}})
+	must(t, err)
+	must(t, d.Start(t.Context(), order(time.Second, "w1")))
+	next(t, d)
+	must(t, d.Close(t.Context()))
+	if said, err := os.ReadFile(filepath.Join(folder, "said")); err != nil || string(said) != ",kept,drill\n" {
+		t.Errorf("the worker was told %q, %v", said, err)
+	}
+}
+
 func next(t *testing.T, d *Exec) pool.Event {
 	t.Helper()
 	select {
