@@ -36,7 +36,7 @@ func Settings() []Setting { return slices.Clone(settings) }
 
 var settings = []Setting{
 	text("listen", "127.0.0.1:4566", "address to listen on, host:port", address, func(c *Config) *string { return &c.Listen }),
-	text("data", "", "data folder (default: the first of $STATE_DIRECTORY, /var/lib/forebay, ./forebay-data if it exists, ~/.local/state/forebay/data)", nil, func(c *Config) *string { return &c.Data }),
+	text("data", "", "data folder (default: the first of $STATE_DIRECTORY, /var/lib/forebay, ./forebay-data)", nil, func(c *Config) *string { return &c.Data }),
 	yesNo("ephemeral", "no", "keep the data in a temporary folder that is removed at the end", func(c *Config) *bool { return &c.Ephemeral }),
 	yesNo("dev", "no", "accept any credentials and create missing queues; this machine only", func(c *Config) *bool { return &c.Dev }),
 	yesNo("dev_allow_remote", "no", "let other machines use --dev", func(c *Config) *bool { return &c.DevAllowRemote }),
