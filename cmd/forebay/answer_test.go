@@ -188,12 +188,11 @@ func waitVisible(t *testing.T, queue, want string) {
 func TestACommandThatReadsATerminalCanBeInterrupted(t *testing.T) {
 	serveForTest(t)
 	command("queues create orders")
-	for _, line := range []string{"send orders --file -", "verify -", "send orders"} {
+	for line, typed := range map[string]string{"send orders --file -": "typed\n", "verify -": "", "send orders": "typed\n"} {
 		t.Run(line, func(t *testing.T) {
 			a := startAtTerminal(t, "trap : INT; forebay "+line+`; echo "code=$?"`)
 			a.sees("Ctrl-D ends.")
-			a.types("typed\n")
-			a.types("\x03")
+			a.types(typed + "\x03")
 			if screen := a.ends(); !strings.Contains(screen, "code=130") {
 				t.Errorf("want exit code 130: %q", screen)
 			}

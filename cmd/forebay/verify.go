@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,30 +58,44 @@ func (a *app) verifyCommand() *cobra.Command {
 	return cmd
 }
 
+// verdictOfFile is the verdict on a file, for programs.
+type verdictOfFile struct {
+	File string `json:"file"`
+	history.Verdict
+}
+
+// verdictOfAll is the verdict on all files together, and on each, for programs. It has one form, however many there are.
+type verdictOfAll struct {
+	File string `json:"file"`
+	history.Verdict
+	Files []verdictOfFile `json:"files"`
+}
+
 // verifyFiles judges each file.
 func (a *app) verifyFiles(ctx context.Context, files []string, search time.Duration) error {
 	found := listing{}
-	wrong := 0
+	all := verdictOfAll{File: strings.Join(files, ", "), Verdict: history.Verdict{Violations: []history.Violation{}}}
 	for _, name := range files {
 		v, err := a.verifyFile(ctx, name, search)
 		if err != nil {
 			return err
 		}
-		wrong += len(v.Violations)
+		all.Add(v)
+		all.Files = append(all.Files, verdictOfFile{name, v})
 		if a.text() {
 			a.showVerdict(name, v)
 		}
-		found.rows = append(found.rows, row{name: name, item: struct {
-			File string `json:"file"`
-			history.Verdict
-		}{name, v}})
+		found.rows = append(found.rows, row{name: name, item: verdictOfFile{name, v}})
+	}
+	if a.format == "json" {
+		found = listing{single: true, rows: []row{{name: all.File, item: all}}}
 	}
 	if !a.text() {
 		if err := a.print(found); err != nil {
 			return err
 		}
 	}
-	if wrong > 0 {
+	if wrong := len(all.Violations); wrong > 0 {
 		return fail("%s of what a queue promises", plural(wrong, "violation"))
 	}
 	return nil

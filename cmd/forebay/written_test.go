@@ -84,7 +84,7 @@ var commandRows = map[string]commandRow{
 	"forebay bench":           {line: "bench send --messages 2 --producers 1", form: "object"},
 	"forebay bench noop":      {line: "bench noop 1", form: "text"},
 	"forebay sim":             {line: "sim --seeds 1 --length 1m --trace steady --policy slack", form: "array"},
-	"forebay verify":          {line: "verify --live orders", form: "array"},
+	"forebay verify":          {line: "verify FOLDER/h", form: "object", prep: []string{"HISTORY"}},
 	"forebay keep-command":    {mute: "a pipe to the process that started it"},
 	"forebay context":         {line: "context", form: "array", prep: []string{"context add UNIQUE"}},
 	"forebay context list":    {line: "context list", form: "array", prep: []string{"context add UNIQUE"}},
@@ -100,7 +100,7 @@ var otherLines = []commandRow{
 	{line: "completion fish"}, {line: "completion powershell"}, {line: "__complete queues s"}, {line: "queues -o table"}, {line: "queues -o name"},
 	{line: "queues -o jsonl"}, {line: "top --once -o name"}, {line: "top --once -o json"}, {line: "env --shell json"}, {line: "env --unset"},
 	{line: "receive orders --raw", prep: []string{"send orders one"}}, {line: "receive orders --base64", prep: []string{"send orders one"}},
-	{line: "verify FOLDER/h", prep: []string{"HISTORY"}}, {line: "verify FOLDER/h -o json", prep: []string{"HISTORY"}},
+	{line: "verify FOLDER/h", prep: []string{"HISTORY"}}, {line: "verify FOLDER/h -o json", prep: []string{"HISTORY"}}, {line: "verify --live"},
 	{line: "bench send --messages 2 --producers 1 -o json"}, {line: "keys create UNIQUE -o json"}, {line: "queues show orders -o table"},
 }
 
@@ -284,6 +284,14 @@ func TestTheFormOfJSONIsThatOfTheCommand(t *testing.T) {
 			}
 		})
 	}
+	t.Run("verify of two files is an object too", func(t *testing.T) {
+		kit.t = t
+		var out bytes.Buffer
+		kit.run(commandRow{line: "verify FOLDER/h FOLDER/h", prep: []string{"HISTORY"}}, &out, "-o", "json")
+		if formOf(out.Bytes()) != "object" {
+			t.Errorf("%s instead of an object: %s", formOf(out.Bytes()), out.String())
+		}
+	})
 	for _, line := range []string{"send orders one two", "queues list nothing-like-it", "receive orders-dead", "peek orders-dead", "verify --live"} {
 		t.Run(line+" is an array", func(t *testing.T) {
 			if _, out, errs := command(line + " -o json"); formOf([]byte(out)) != "array" {
