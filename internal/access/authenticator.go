@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/forwarded"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sigv4"
 )
@@ -31,8 +32,8 @@ type AuthenticatorOptions struct {
 	Keys    *Keys
 	Account string // the server's own, 12 digits: that of keys without another
 	Region  string // a signature must be for it; empty: for any
-	// Peer tells where a request came from and whether over TLS. Nil: its connection, proxies included.
-	Peer func(*http.Request) (netip.Addr, bool)
+	// TrustedProxies are the peers that are believed where a request came from and whether over TLS.
+	TrustedProxies []netip.Prefix
 	// OnFailure is called for every request that is refused here. It may be nil.
 	OnFailure func(Failure)
 	Logger    *slog.Logger     // told about refusals, at debug level; nil: nobody
@@ -47,9 +48,6 @@ type Authenticator struct {
 
 // NewAuthenticator returns an Authenticator.
 func NewAuthenticator(opts AuthenticatorOptions) *Authenticator {
-	if opts.Peer == nil {
-		opts.Peer = connection
-	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -66,8 +64,7 @@ func NewAuthenticator(opts AuthenticatorOptions) *Authenticator {
 // Authenticate returns who sent r, whose whole body is given. A request without any signature is a stranger's,
 // which is no error: a queue's policy may let strangers in. Errors are [*queue.Error], see [sigv4.Verifier.Verify].
 func (a *Authenticator) Authenticate(r *http.Request, body []byte) (queue.Caller, error) {
-	by := queue.Caller{}
-	by.Source, by.Secure = a.opts.Peer(r)
+	by := strangerOf(r, a.opts.TrustedProxies)
 	if !sigv4.Signed(r) {
 		return by, nil
 	}
@@ -120,22 +117,21 @@ func principal(account string, key *Key) string {
 	return "arn:aws:iam::" + account + ":user/" + key.Name
 }
 
-// connection is where a request's connection came from, and whether it is encrypted.
-func connection(r *http.Request) (netip.Addr, bool) {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, r.TLS != nil
-	}
-	return addr.Addr().Unmap(), r.TLS != nil
+// strangerOf returns the caller of a request as long as nothing is known but where it came from.
+func strangerOf(r *http.Request, proxies forwarded.Proxies) queue.Caller {
+	client := proxies.Client(r)
+	return queue.Caller{Source: client.Addr, Secure: client.Secure}
 }
 
 // Dev returns an authentication that lets everybody in as the owner of the account, whatever the signature. The
-// access key id of a request, if there is one, becomes the caller's ID, which is then what SenderId shows.
-func Dev(account string) func(*http.Request, []byte) (queue.Caller, error) {
+// access key id of a request, if there is one, becomes the caller's ID, which is then what SenderId shows. The proxies
+// are believed where a request came from.
+func Dev(account string, proxies ...netip.Prefix) func(*http.Request, []byte) (queue.Caller, error) {
 	root := queue.Caller{Account: account, Principal: "arn:aws:iam::" + account + ":root", ID: account, Owner: true}
 	return func(r *http.Request, _ []byte) (queue.Caller, error) {
 		by := root
-		by.Source, by.Secure = connection(r)
+		from := strangerOf(r, proxies)
+		by.Source, by.Secure = from.Source, from.Secure
 		if id := claimedID(r); id != "" {
 			by.ID = strings.Clone(id) // messages keep it, but not the header around it
 		}
