@@ -127,7 +127,11 @@ func rootKey(folder string) (access.Key, error) {
 	if err != nil {
 		return access.Key{}, err
 	}
-	return keys.Root(), nil
+	key, ok := keys.ActiveAdmin()
+	if !ok {
+		return access.Key{}, fs.ErrNotExist // whoever commands this server has a key of another place
+	}
+	return key, nil
 }
 
 func firstEnv(names ...string) string {

@@ -34,7 +34,7 @@ type owner struct {
 	round    *round    // what this round has led to so far
 	handed   uint64    // rounds handed to the store
 	ready    []queue.ID
-	policies []queue.ID // of queues whose policy has changed
+	policies []queue.ID      // of queues whose policy has changed
 	todo     []queue.Command // the owner's own commands
 	timer    *time.Timer
 	armed    time.Time // what timer waits for; zero: nothing
