@@ -16,7 +16,7 @@ import (
 // get the attributes it gives. Queues without a dead-letter queue come first, since they may be one.
 func declareQueues(ctx context.Context, service queue.Service, cfg *config.Config) error {
 	by := queue.Caller{
-		Account: cfg.Account, ID: cfg.Account, Owner: true, Secure: true,
+		Account: cfg.Account, ID: cfg.Account, Owner: true, Secure: true, Inside: true,
 		Principal: "arn:aws:iam::" + cfg.Account + ":root",
 	}
 	declared := slices.Clone(cfg.Queues)

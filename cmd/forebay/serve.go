@@ -81,7 +81,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss,
 		CacheBytes: cfg.MemoryCache, BlockBytes: cfg.MemoryStore, MemTableBytes: cfg.MemoryTable,
 		Audit: a.auditLog(cfg, data.path), AuditAll: cfg.AuditEvents == "all",
-		QueuesMax: queuesMax(cfg.MetricsQueuesMax), CloudWatch: cfg.MetricsCloudWatch, Version: b.Version, Revision: b.Revision, Logger: logger,
+		QueuesMax: queuesMax(cfg.MetricsQueuesMax), CloudWatch: cfg.MetricsCloudWatch, FiguresClosed: cfg.FiguresClosed(), Version: b.Version, Revision: b.Revision, Logger: logger,
 	})
 	if err != nil {
 		return errors.Join(startFailure(data.path, err), listener.Close())

@@ -110,11 +110,11 @@ func rootKey(folder string) (where.Key, error) {
 	if err != nil {
 		return where.Key{}, err
 	}
-	root := keys.Root()
-	if root.ID == "" {
-		return where.Key{}, fs.ErrNotExist
+	key, ok := keys.ActiveAdmin()
+	if !ok {
+		return where.Key{}, fs.ErrNotExist // whoever commands this server has a key of another place
 	}
-	return where.Key{ID: root.ID, Secret: root.Secret.Reveal()}, nil
+	return where.Key{ID: key.ID, Secret: key.Secret.Reveal()}, nil
 }
 
 // at says which server it is, for what is asked before something is destroyed, and said afterwards.

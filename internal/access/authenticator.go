@@ -1,6 +1,8 @@
 package access
 
 import (
+	"cmp"
+	"crypto/hmac"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/forwarded"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sigv4"
 )
@@ -31,8 +34,8 @@ type AuthenticatorOptions struct {
 	Keys    *Keys
 	Account string // the server's own, 12 digits: that of keys without another
 	Region  string // a signature must be for it; empty: for any
-	// Peer tells where a request came from and whether over TLS. Nil: its connection, proxies included.
-	Peer func(*http.Request) (netip.Addr, bool)
+	// TrustedProxies are the peers that are believed where a request came from and whether over TLS.
+	TrustedProxies []netip.Prefix
 	// OnFailure is called for every request that is refused here. It may be nil.
 	OnFailure func(Failure)
 	Logger    *slog.Logger     // told about refusals, at debug level; nil: nobody
@@ -47,50 +50,94 @@ type Authenticator struct {
 
 // NewAuthenticator returns an Authenticator.
 func NewAuthenticator(opts AuthenticatorOptions) *Authenticator {
-	if opts.Peer == nil {
-		opts.Peer = connection
-	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	secret := func(id string) (string, bool) {
-		key, known := opts.Keys.lookup(id)
-		if !known {
-			return "", false
-		}
-		return key.Secret.Reveal(), true
+		found, known := opts.Keys.lookup(id)
+		return found.secret.Reveal(), known
 	}
 	return &Authenticator{opts, sigv4.New(sigv4.Options{Secret: secret, Region: opts.Region, Now: opts.Now})}
 }
 
 // Authenticate returns who sent r, whose whole body is given. A request without any signature is a stranger's,
-// which is no error: a queue's policy may let strangers in. Errors are [*queue.Error], see [sigv4.Verifier.Verify].
+// which is no error: a queue's policy may let strangers in. Errors are [*queue.Error]: those of
+// [sigv4.Verifier.Verify], and CodeRequestThrottled when the key makes more requests than it may. With an error, the
+// caller says where the request came from, and nothing else unless it is throttled.
 func (a *Authenticator) Authenticate(r *http.Request, body []byte) (queue.Caller, error) {
-	by := queue.Caller{}
-	by.Source, by.Secure = a.opts.Peer(r)
+	by := strangerOf(r, a.opts.TrustedProxies)
 	if !sigv4.Signed(r) {
 		return by, nil
 	}
 	result, err := a.verifier.Verify(r, body)
 	if err != nil {
 		a.failed(by, err)
-		return queue.Caller{}, err
+		return by, err
 	}
-	key, known := a.opts.Keys.lookup(result.AccessKeyID)
+	found, known := a.opts.Keys.lookup(result.AccessKeyID)
 	if !known { // deleted since the lookup before
-		err := queue.Errorf(queue.CodeUnrecognizedClient, "The security token included in the request is invalid.")
-		a.failed(by, err)
-		return queue.Caller{}, err
+		return a.unknown(by)
 	}
-	by.ID = key.ID
-	by.Grants = key.policy
-	by.Owner = key.Root()
-	by.Account = key.Account
-	if by.Account == "" {
-		by.Account = a.opts.Account
+	return a.admit(by, result.AccessKeyID, found.key)
+}
+
+// AuthenticateBasic returns who sent a request with HTTP's basic authentication, the access key id as the user and the
+// secret as the password. It is for readers of figures that cannot sign, such as Prometheus. Errors are those of
+// Authenticate.
+func (a *Authenticator) AuthenticateBasic(r *http.Request) (queue.Caller, error) {
+	by := strangerOf(r, a.opts.TrustedProxies)
+	id, password, _ := r.BasicAuth()
+	found, known := a.opts.Keys.lookup(id)
+	if same := hmac.Equal([]byte(found.secret.Reveal()), []byte(password)); !known || !same {
+		return a.unknown(by)
 	}
-	by.Principal = principal(by.Account, key)
-	return by, nil
+	return a.admit(by, id, found.key)
+}
+
+// unknown refuses a request with a key that there is not.
+func (a *Authenticator) unknown(by queue.Caller) (queue.Caller, error) {
+	err := queue.Errorf(queue.CodeUnrecognizedClient, "The security token included in the request is invalid.")
+	a.failed(by, err)
+	return by, err
+}
+
+// admit returns the caller with what its key says, unless it comes too often.
+func (a *Authenticator) admit(by queue.Caller, id string, key *Key) (queue.Caller, error) {
+	from := by
+	by = key.caller(a.opts.Account)
+	by.ID, by.Source, by.Secure = id, from.Source, from.Secure
+	err := key.usage.admit(key.Name, &key.Limits, a.opts.Keys.watch.now())
+	a.opts.Keys.uses.touch(a.opts.Keys.changed)
+	return by, err
+}
+
+// caller is who calls with the key, wherever from. The account is the server's own.
+func (k *Key) caller(account string) queue.Caller {
+	account = cmp.Or(k.Account, account)
+	return queue.Caller{Account: account, Principal: principal(account, k), ID: k.ID, Grants: k.policy, Owner: k.Owner()}
+}
+
+// Standings returns the keys as a broker has to know them. The account is the server's own.
+func (k *Keys) Standings(account string) []queue.Standing {
+	ring, now := k.ring.Load(), k.watch.now()
+	list := make([]queue.Standing, 0, len(ring.list))
+	for i := range ring.list {
+		key := &ring.list[i]
+		if key.Disabled {
+			continue
+		}
+		s := queue.Standing{Caller: key.caller(account)}
+		if key.active(now) {
+			s.IDs = append(s.IDs, key.ID)
+			for _, p := range key.Previous {
+				if now.Before(p.Until) {
+					s.IDs = append(s.IDs, p.ID)
+				}
+			}
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 func (a *Authenticator) failed(by queue.Caller, err error) {
@@ -120,22 +167,21 @@ func principal(account string, key *Key) string {
 	return "arn:aws:iam::" + account + ":user/" + key.Name
 }
 
-// connection is where a request's connection came from, and whether it is encrypted.
-func connection(r *http.Request) (netip.Addr, bool) {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, r.TLS != nil
-	}
-	return addr.Addr().Unmap(), r.TLS != nil
+// strangerOf returns the caller of a request as long as nothing is known but where it came from.
+func strangerOf(r *http.Request, proxies forwarded.Proxies) queue.Caller {
+	client := proxies.Client(r)
+	return queue.Caller{Source: client.Addr, Secure: client.Secure}
 }
 
 // Dev returns an authentication that lets everybody in as the owner of the account, whatever the signature. The
-// access key id of a request, if there is one, becomes the caller's ID, which is then what SenderId shows.
-func Dev(account string) func(*http.Request, []byte) (queue.Caller, error) {
+// access key id of a request, if there is one, becomes the caller's ID, which is then what SenderId shows. The proxies
+// are believed where a request came from.
+func Dev(account string, proxies ...netip.Prefix) func(*http.Request, []byte) (queue.Caller, error) {
 	root := queue.Caller{Account: account, Principal: "arn:aws:iam::" + account + ":root", ID: account, Owner: true}
 	return func(r *http.Request, _ []byte) (queue.Caller, error) {
 		by := root
-		by.Source, by.Secure = connection(r)
+		from := strangerOf(r, proxies)
+		by.Source, by.Secure = from.Source, from.Secure
 		if id := ClaimedID(r); id != "" {
 			by.ID = strings.Clone(id) // messages keep it, but not the header around it
 		}

@@ -58,6 +58,7 @@ func TestAuthenticate(t *testing.T) {
 	source := netip.MustParseAddr("192.0.2.7")
 	basic := httptest.NewRequest("GET", "/", nil)
 	basic.SetBasicAuth("a", "b")
+	basic.RemoteAddr = "192.0.2.7:1"
 	unsigned := httptest.NewRequest("GET", "/?Action=ListQueues", nil)
 	unsigned.RemoteAddr, unsigned.TLS = "[::ffff:192.0.2.7]:1", &tls.ConnectionState{}
 
@@ -75,11 +76,11 @@ func TestAuthenticate(t *testing.T) {
 		{"a key of another account", signed(t, partner, testNow),
 			queue.Caller{Account: "111122223333", Principal: "arn:aws:iam::111122223333:user/partner", ID: partner.ID, Source: source}, 0, ""},
 		{"a stranger, over TLS", unsigned, queue.Caller{Source: source, Secure: true}, 0, ""},
-		{"a disabled key", signed(t, off, testNow), queue.Caller{}, queue.CodeUnrecognizedClient, FailureUnknownKey},
-		{"the keys that the whole world knows", signed(t, Key{ID: "test", Secret: "test"}, testNow), queue.Caller{}, queue.CodeUnrecognizedClient, FailureUnknownKey},
-		{"another's secret", signed(t, forged, testNow), queue.Caller{}, queue.CodeInvalidSignature, FailureBadSignature},
-		{"an old request", signed(t, web, testNow.Add(-time.Hour)), queue.Caller{}, queue.CodeInvalidSignature, FailureSkew},
-		{"another scheme", basic, queue.Caller{}, queue.CodeIncompleteSignature, FailureBadSignature},
+		{"a disabled key", signed(t, off, testNow), queue.Caller{Source: source}, queue.CodeUnrecognizedClient, FailureUnknownKey},
+		{"the keys that the whole world knows", signed(t, Key{ID: "test", Secret: "test"}, testNow), queue.Caller{Source: source}, queue.CodeUnrecognizedClient, FailureUnknownKey},
+		{"another's secret", signed(t, forged, testNow), queue.Caller{Source: source}, queue.CodeInvalidSignature, FailureBadSignature},
+		{"an old request", signed(t, web, testNow.Add(-time.Hour)), queue.Caller{Source: source}, queue.CodeInvalidSignature, FailureSkew},
+		{"another scheme", basic, queue.Caller{Source: source}, queue.CodeIncompleteSignature, FailureBadSignature},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var failure Failure

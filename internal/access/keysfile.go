@@ -35,9 +35,41 @@ type storedKey struct {
 	ID       string        `json:"id"`
 	Secret   string        `json:"secret"`
 	Account  string        `json:"account,omitempty"`
+	Admin    bool          `json:"admin,omitempty"`
 	Grants   []queue.Grant `json:"grants,omitempty"`
 	Disabled bool          `json:"disabled,omitempty"`
 	Created  time.Time     `json:"created"`
+	Expires  time.Time     `json:"expires,omitzero"`
+	Limits   Limits        `json:"limits,omitzero"`
+	Previous []storedPair  `json:"previous,omitempty"`
+}
+
+type storedPair struct {
+	ID     string    `json:"id"`
+	Secret string    `json:"secret"`
+	Until  time.Time `json:"until"`
+}
+
+func (s *storedKey) key() Key {
+	k := Key{
+		Name: s.Name, ID: s.ID, Secret: Secret(s.Secret), Account: s.Account, Admin: s.Admin, Grants: s.Grants,
+		Disabled: s.Disabled, Created: s.Created, Expires: s.Expires, Limits: s.Limits,
+	}
+	for _, p := range s.Previous {
+		k.Previous = append(k.Previous, Pair{ID: p.ID, Secret: Secret(p.Secret), Until: p.Until})
+	}
+	return k
+}
+
+func stored(k *Key) storedKey {
+	s := storedKey{
+		Name: k.Name, ID: k.ID, Secret: k.Secret.Reveal(), Account: k.Account, Admin: k.Admin, Grants: k.Grants,
+		Disabled: k.Disabled, Created: k.Created, Expires: k.Expires, Limits: k.Limits,
+	}
+	for _, p := range k.Previous {
+		s.Previous = append(s.Previous, storedPair{ID: p.ID, Secret: p.Secret.Reveal(), Until: p.Until})
+	}
+	return s
 }
 
 // readKeys reads and checks the keys file.
@@ -64,8 +96,8 @@ func readKeys(path string) (*keyring, error) {
 		return nil, fmt.Errorf("%s has format %d, this program reads format %d", path, file.Format, keysFormat)
 	}
 	keys := make([]Key, len(file.Keys))
-	for i, k := range file.Keys {
-		keys[i] = Key{Name: k.Name, ID: k.ID, Secret: Secret(k.Secret), Account: k.Account, Grants: k.Grants, Disabled: k.Disabled, Created: k.Created}
+	for i := range file.Keys {
+		keys[i] = file.Keys[i].key()
 	}
 	ring, err := newKeyring(keys)
 	if err != nil {
@@ -146,8 +178,8 @@ func writeKeys(f *os.File, keys []Key) error {
 		return err
 	}
 	file := keysFile{Format: keysFormat, Keys: make([]storedKey, len(keys))}
-	for i, k := range keys {
-		file.Keys[i] = storedKey{Name: k.Name, ID: k.ID, Secret: k.Secret.Reveal(), Account: k.Account, Grants: k.Grants, Disabled: k.Disabled, Created: k.Created}
+	for i := range keys {
+		file.Keys[i] = stored(&keys[i])
 	}
 	text, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {

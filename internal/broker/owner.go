@@ -34,6 +34,7 @@ type owner struct {
 	round    *round    // what this round has led to so far
 	handed   uint64    // rounds handed to the store
 	ready    []queue.ID
+	policies []queue.ID      // of queues whose policy has changed
 	todo     []queue.Command // the owner's own commands
 	timer    *time.Timer
 	armed    time.Time // what timer waits for; zero: nothing
@@ -191,6 +192,7 @@ func (o *owner) step(cmd queue.Command) (any, error) {
 		o.round.sync = o.round.sync || !lazy(cmd, records)
 	}
 	o.ready = append(o.ready, result.Ready...)
+	o.policies = append(o.policies, result.Policies...)
 	for _, who := range result.Busy {
 		o.waiters.stirred(who)
 	}
@@ -233,8 +235,13 @@ func (o *owner) depart(departures []queue.Departure) {
 	o.todo = append(o.todo, &queue.Arrive{Departures: departures})
 }
 
-// settle wakes the receives that wait for what has become ready.
+// settle wakes the receives that wait for what has become ready, and ends those that have lost the right to.
 func (o *owner) settle() {
+	for _, id := range o.policies {
+		o.recheck(func(w *waiter) bool { return w.received.Queue == id })
+		o.release(id)
+	}
+	o.policies = o.policies[:0]
 	for i := 0; i < len(o.ready); i++ { // waking can make more ready
 		o.wake(o.ready[i])
 		o.tell(o.ready[i])

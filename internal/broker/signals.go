@@ -110,6 +110,12 @@ func (o *owner) tell(id queue.ID) {
 	if len(list) == 0 || o.catalog.Has(id) && (!o.catalog.Deliverable(id) || o.waiters.polling(id) > 0) {
 		return
 	}
+	o.release(id)
+}
+
+// release ends the watching of a queue.
+func (o *owner) release(id queue.ID) {
+	list := o.watches[id]
 	delete(o.watches, id)
 	for _, told := range list {
 		o.round.replies = append(o.round.replies, answer{to: told})
@@ -118,10 +124,7 @@ func (o *owner) tell(id queue.ID) {
 
 // tellAll ends all watching.
 func (o *owner) tellAll() {
-	for id, list := range o.watches {
-		delete(o.watches, id)
-		for _, told := range list {
-			o.round.replies = append(o.round.replies, answer{to: told})
-		}
+	for id := range o.watches {
+		o.release(id)
 	}
 }

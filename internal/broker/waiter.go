@@ -213,6 +213,11 @@ func (o *owner) park(r *request, empty *queue.Received) {
 		o.answer(r, nil, queue.Errorf(queue.CodeThrottled,
 			"%d receives are waiting for messages on this server, which is its limit. Please try again later.", o.waiters.max))
 	default:
+		// The key may have been taken away between the check of the signature and now.
+		if err := o.catalog.Recheck(r.cmd.(*queue.Receive), o.now); err != nil {
+			o.answer(r, nil, err)
+			return
+		}
 		r.cmd.(*queue.Receive).Again = true
 		o.waiters.add(&waiter{request: r, received: empty, due: o.now.Add(wait)})
 	}

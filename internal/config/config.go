@@ -40,11 +40,12 @@ type Config struct {
 	LogFormat string // auto, text or json
 	LogLevel  string // debug, info, warn or error
 
-	MetricsQueuesMax  int   // queues with metrics of their own
-	MetricsCloudWatch bool  // serve them under the names of Amazon CloudWatch too
-	MemoryCache       int64 // bytes of message bodies kept in memory
-	MemoryStore       int64 // bytes of the store's block cache
-	MemoryTable       int64 // bytes of the store's write buffer
+	Figures           string // who sees figures of queues without a key: auto, open or keys
+	MetricsQueuesMax  int    // queues with metrics of their own
+	MetricsCloudWatch bool   // serve them under the names of Amazon CloudWatch too
+	MemoryCache       int64  // bytes of message bodies kept in memory
+	MemoryStore       int64  // bytes of the store's block cache
+	MemoryTable       int64  // bytes of the store's write buffer
 
 	Queues []Queue // to be created at the start if missing, in file order
 }
@@ -158,6 +159,11 @@ func (c *Config) relate(values []Value) error {
 			"  Or accept plain HTTP:      forebay serve --listen %[1]s --insecure-http", c.Listen)
 	}
 	return nil
+}
+
+// FiguresClosed reports whether figures of queues are shown only to who has a key.
+func (c *Config) FiguresClosed() bool {
+	return c.Figures == "keys" || c.Figures == "auto" && !loopback(c.Listen)
 }
 
 // loopback reports whether only this machine can reach the address. A name other than localhost is taken for

@@ -55,6 +55,8 @@ var settings = []Setting{
 	text("log.level", "info", "debug, info, warn or error", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
 	text("audit.log", "", "file of the audit log, - for standard error (default: audit.log in the data folder)", nil, func(c *Config) *string { return &c.AuditLog }),
 	text("audit.events", "changes", "changes, all or none: what the audit log gets besides what is refused", oneOf("changes", "all", "none"), func(c *Config) *string { return &c.AuditEvents }),
+	text("figures", "auto", "who sees /metrics and /forebay/v1/queues without a key: open, keys (nobody), or auto (open while only this machine can connect)",
+		oneOf("auto", "open", "keys"), func(c *Config) *string { return &c.Figures }),
 	{Key: "metrics.max_queues", Usage: "queues that get metrics of their own", initial: "1000", set: setQueuesMax},
 	yesNo("metrics.cloudwatch", "no", "serve /metrics/cloudwatch: queues under the names of Amazon CloudWatch", func(c *Config) *bool { return &c.MetricsCloudWatch }),
 	size("memory.cache", "64MiB", "message bodies kept in memory", func(c *Config) *int64 { return &c.MemoryCache }),

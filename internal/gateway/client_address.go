@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/forebay-mq/forebay/internal/forwarded"
 )
 
 // visitor names the client of a request for the limits: by its credentials, else by its address.
@@ -24,23 +26,14 @@ func (g *Gateway) visitor(l *lane, r *http.Request) string {
 
 // remote is the client's address: that of the peer, or what trusted proxies in front say.
 func (g *Gateway) remote(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	peer, ok := forwarded.Peer(r)
+	if !ok {
 		return ""
 	}
-	address := peer.Addr().Unmap()
-	var hops []string
-	for _, line := range r.Header.Values("X-Forwarded-For") {
-		hops = append(hops, strings.Split(line, ",")...)
+	if client := forwarded.Proxies(g.opts.TrustedProxies).Client(r); client.Addr.IsValid() {
+		return client.Addr.String()
 	}
-	for i := len(hops) - 1; i >= 0 && g.trusted(address); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		address = next.Unmap()
-	}
-	return address.WithZone("").String()
+	return peer.String() // all whom the proxy does not name in a form that can be read share its limits
 }
 
 func (g *Gateway) trusted(address netip.Addr) bool {

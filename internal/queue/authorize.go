@@ -65,25 +65,25 @@ func rightNamed(name string) (right, bool) {
 //     rights that are the owner's alone.
 //  5. Everything else is refused.
 //
+// The text of a refusal speaks of the queue's policy only to a caller whom the second or third line lets in. To all
+// others it is the one that they get for a queue that does not exist, so that it does not tell which do.
+//
 // So that no one locks the door with the key inside, a Deny of the queue's policy does not keep the owner from
 // GetQueueAttributes, SetQueueAttributes and RemovePermission. It does not allocate unless it refuses.
 func Authorize(r Request, resource *Policy) error {
 	own := r.By.Account != "" && r.By.Account == r.Account
-	byQueue := resource.Evaluate(r)
-	if byQueue == Denied && !(own && r.By.Owner && repairs(r.Action)) {
-		return refusal(r, "with an explicit deny in a resource-based policy")
-	}
-	byKey := r.By.Grants.Evaluate(r)
-	if byKey == Denied {
+	byQueue, byKey := resource.Evaluate(r), r.By.Grants.Evaluate(r)
+	byIdentity := own && (r.By.Owner || byKey == Allowed)
+	switch {
+	case byKey == Denied:
 		return refusal(r, "with an explicit deny in an identity-based policy")
-	}
-	if own && (r.By.Owner || byKey == Allowed) {
+	case byQueue == Denied && byIdentity && !(r.By.Owner && repairs(r.Action)):
+		return refusal(r, "with an explicit deny in a resource-based policy")
+	case byIdentity:
 		return nil
-	}
-	if byQueue == Allowed && (own || !ownersAlone(r.Action)) {
+	case byQueue == Allowed && (own || !ownersAlone(r.Action)):
 		return nil
-	}
-	if own {
+	case own:
 		return refusal(r, "because no identity-based policy allows the sqs:"+strings.ToLower(r.Action)+" action")
 	}
 	return refusal(r, "because no resource-based policy allows the sqs:"+strings.ToLower(r.Action)+" action")
@@ -101,11 +101,13 @@ func ownersAlone(action string) bool {
 }
 
 func refusal(r Request, why string) *Error {
-	if r.By.Principal == "" {
-		return Errorf(CodeAccessDenied, "Access to the resource %s is denied.", r.Resource)
+	err := Errorf(CodeAccessDenied, "Access to the resource %s is denied.", r.Resource)
+	if r.By.Principal != "" {
+		err.Message = fmt.Sprintf("User: %s is not authorized to perform: sqs:%s on resource: %s %s",
+			r.By.Principal, strings.ToLower(r.Action), r.Resource, why)
 	}
-	return Errorf(CodeAccessDenied, "User: %s is not authorized to perform: sqs:%s on resource: %s %s",
-		r.By.Principal, strings.ToLower(r.Action), r.Resource, why)
+	err.Queue = r.Resource[strings.LastIndexByte(r.Resource, ':')+1:]
+	return err
 }
 
 // GrantKind is what a grant lets a key do.

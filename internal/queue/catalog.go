@@ -42,6 +42,9 @@ type Catalog struct {
 	nextSweep  Millis // when consumers may next be forgotten
 	stirs      uint64 // how often consumers received or deleted something
 
+	standings map[string]*Standing // by principal; nil: the keys are not known here
+	callers   map[string]*Standing // by the ids with which keys may call now
+
 	records []Record
 	result  Result
 	touched []*queue // since the last Marks
@@ -102,13 +105,31 @@ func (c *Catalog) use(q *queue, now Millis) {
 	q.advance(now)
 }
 
-// find returns the queue of a request, if the caller may do the action on it.
+// find returns the queue of a request, if the caller may do the action on it. Who may not is told so whether or not
+// there is such a queue.
 func (c *Catalog) find(by *Caller, ref Ref, action string, now Millis) (*queue, error) {
-	q := c.byName[ref.Name]
-	if q == nil || ref.Account != "" && ref.Account != c.realm.Account {
+	if ref.Account != "" && ref.Account != c.realm.Account {
 		return nil, MissingQueue(ref.Name)
 	}
-	return q, c.authorize(by, action, q, now)
+	if err := c.authorizeNamed(by, action, ref.Name, now); err != nil {
+		return nil, err
+	}
+	if q := c.byName[ref.Name]; q != nil {
+		return q, nil
+	}
+	return nil, MissingQueue(ref.Name)
+}
+
+// authorizeNamed checks an action on the queue of a name, which need not exist. A name that no queue can have passes,
+// since it tells nothing.
+func (c *Catalog) authorizeNamed(by *Caller, action, name string, now Millis) error {
+	if q := c.byName[name]; q != nil {
+		return c.authorize(by, action, q, now)
+	}
+	if CheckName(name, IsFIFOName(name)) != nil {
+		return nil
+	}
+	return c.authorizeAccount(by, action, name, now)
 }
 
 func (c *Catalog) authorize(by *Caller, action string, q *queue, now Millis) error {

@@ -19,6 +19,8 @@ type Result struct {
 	Refills []Refill
 	// Departures are messages that must change queues, to be brought back as Arrive.
 	Departures []Departure
+	// Policies names queues whose Policy has changed, so that who waits there may have lost the right to.
+	Policies []ID
 	// Busy names the consumers whose Busy has grown.
 	Busy []*Consumer
 }

@@ -12,13 +12,21 @@ import (
 type condition struct {
 	negated  bool // a Not operator
 	ifExists bool // an …IfExists operator
+	address  bool // about the address of the caller
 	// compare reports whether the request's value equals one of the policy's, and whether the request has one.
 	compare func(Request) (equal, present bool)
 }
 
-// holds reports whether the request fulfils the condition. As on AWS, a value that the request does not have
-// fulfils only the negated and the …IfExists operators.
-func (c *condition) holds(r Request) bool {
+// holds reports whether the request fulfils the condition of a statement that denies, or allows. As on AWS, a value
+// that the request does not have fulfils only the negated and the …IfExists operators.
+//
+// The address is another matter. One that is unknown, because a trusted proxy did not tell it in a form that can be
+// read, counts against the caller: it fulfils what denies and nothing that allows. Where the server itself asks there
+// is no address to speak of, and it is the other way round.
+func (c *condition) holds(r Request, denies bool) bool {
+	if c.address && !r.By.Source.IsValid() {
+		return denies != r.By.Inside
+	}
 	equal, present := c.compare(r)
 	if !present {
 		return c.negated || c.ifExists
@@ -68,6 +76,7 @@ func (c *condition) compareAddress(key string, values []string) error {
 		}
 		prefixes[i] = prefix
 	}
+	c.address = true
 	c.compare = func(r Request) (bool, bool) {
 		source := r.By.Source.Unmap().WithZone("")
 		for _, p := range prefixes {

@@ -7,5 +7,6 @@ type Config struct {
 	Modified   Millis // LastModifiedTimestamp
 	Purged     Millis // last PurgeQueue; zero: never
 	Attributes Attributes
+	RedriveBy  *Setter `json:",omitempty"` // who set the RedrivePolicy; nil: none is set, or a version before 0.2 set it
 	Tags       map[string]string
 }

@@ -62,15 +62,15 @@ func (c *Catalog) createQueue(by *Caller, in *CreateQueueInput, now Millis) (*Cr
 	if err := attributes.Apply(in.Attributes, true); err != nil {
 		return nil, err
 	}
-	if err := c.checkRedrive(in.Name, &attributes); err != nil {
+	if err := c.checkRedrive(by, in.Name, &attributes, now); err != nil {
 		return nil, err
 	}
-	var tags map[string]string
-	if len(in.Tags) > 0 {
-		var err error
-		if tags, err = MergeTags(nil, in.Tags, in.Name); err != nil {
-			return nil, err
-		}
+	if err := c.checkNewPolicy(by, in.Name, attributes.Policy, now); err != nil {
+		return nil, err
+	}
+	tags, err := c.firstTags(by, in, now)
+	if err != nil {
+		return nil, err
 	}
 	if at, ok := c.deleted[in.Name]; ok && now < at.Add(CoolDown) && !c.opts.NoCoolDown {
 		return nil, Errorf(CodeQueueDeletedRecently,
@@ -79,7 +79,11 @@ func (c *Catalog) createQueue(by *Caller, in *CreateQueueInput, now Millis) (*Cr
 	if len(c.queues) >= QueuesMax {
 		return nil, Errorf(CodeOverLimit, "This server holds at most %d queues.", QueuesMax)
 	}
-	q, err := c.newQueue(&Config{Name: in.Name, Created: now, Modified: now, Attributes: attributes, Tags: tags})
+	cfg := &Config{Name: in.Name, Created: now, Modified: now, Attributes: attributes, Tags: tags}
+	if attributes.Redrive != nil {
+		cfg.RedriveBy = setterOf(by)
+	}
+	q, err := c.newQueue(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +92,17 @@ func (c *Catalog) createQueue(by *Caller, in *CreateQueueInput, now Millis) (*Cr
 		c.records = append(c.records, Record{Op: OpDropDeleted, Name: in.Name})
 	}
 	return &CreateQueueOutput{Queue: q.ref()}, nil
+}
+
+// firstTags returns the tags of a new queue, which the caller must have the right to give.
+func (c *Catalog) firstTags(by *Caller, in *CreateQueueInput, now Millis) (map[string]string, error) {
+	if len(in.Tags) == 0 {
+		return nil, nil
+	}
+	if err := c.authorizeAccount(by, "TagQueue", in.Name, now); err != nil {
+		return nil, err
+	}
+	return MergeTags(nil, in.Tags, in.Name)
 }
 
 // createAgain answers for a queue that exists: fine if all that is supplied is as it is.
@@ -148,6 +163,9 @@ func (c *Catalog) deleteQueue(by *Caller, in *DeleteQueueInput, now Millis) erro
 	if err != nil {
 		return err
 	}
+	if err := c.checkDeletion(by, q, now); err != nil {
+		return err
+	}
 	for _, e := range q.entries {
 		c.cache.drop(e)
 		if e.holder != nil {
@@ -195,7 +213,7 @@ func (c *Catalog) listDeadLetterSources(by *Caller, in *ListDeadLetterSourceQueu
 	arn := q.arn()
 	return c.page("", in.MaxResults, in.NextToken, func(source *queue) bool {
 		redrive := source.cfg.Attributes.Redrive
-		return redrive != nil && redrive.TargetARN == arn
+		return redrive != nil && redrive.TargetARN == arn && c.authorize(by, "GetQueueUrl", source, now) == nil
 	})
 }
 
@@ -301,6 +319,9 @@ func (q *queue) configure(cfg *Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Attributes.Policy != q.cfg.Attributes.Policy {
+		q.c.result.Policies = append(q.c.result.Policies, q.id)
+	}
 	q.cfg, q.policy = cfg, policy
 	q.record(Record{Op: OpPutQueue, Config: cfg})
 	return nil
@@ -325,6 +346,9 @@ func (c *Catalog) changePolicy(by *Caller, ref Ref, action string, now Millis, c
 	}
 	policy, err := change(q)
 	if err != nil {
+		return err
+	}
+	if err := c.checkPolicyChange(by, q, policy, now); err != nil {
 		return err
 	}
 	cfg := *q.cfg

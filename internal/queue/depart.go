@@ -50,7 +50,7 @@ func (q *queue) settleDeparture(e *entry, d *Departure, now Millis) {
 		return
 	}
 	target := q.c.queues[d.To]
-	if target == nil || target.fifo() != q.fifo() {
+	if target == nil || target.fifo() != q.fifo() || !q.c.mayMove(q.cfg.RedriveBy, target, now) {
 		q.stay(e)
 		return
 	}

@@ -12,6 +12,7 @@ const (
 	failedNoQueue = "AWS.SimpleQueueService.NonExistentQueue"
 	failedSource  = "CouldNotDetermineMessageSource"
 	failedTooLong = "TaskTimedOut"
+	failedDenied  = "AccessDenied"
 )
 
 // mover runs a move task. Messages leave in small numbers, so that a long task does not hold up the queue.
@@ -44,6 +45,9 @@ func (c *Catalog) startMoveTask(by *Caller, in *StartMessageMoveTaskInput, now M
 	if err != nil {
 		return nil, err
 	}
+	if err := c.mayEmpty(by, q, now); err != nil {
+		return nil, err
+	}
 	if !c.isDeadLetterQueue(q) {
 		return nil, Errorf(CodeInvalidParameterValue, "Source queue must be configured as a Dead Letter Queue.")
 	}
@@ -62,7 +66,7 @@ func (c *Catalog) startMoveTask(by *Caller, in *StartMessageMoveTaskInput, now M
 		return nil, Errorf(CodeOverLimit, "At most %d message move tasks can be active at a time.", MoveTasksMax)
 	}
 	c.use(q, now)
-	task := &Task{ID: q.c.newMessageID().String(), Source: q.id, UpTo: q.next - 1}
+	task := &Task{ID: q.c.newMessageID().String(), Source: q.id, UpTo: q.next - 1, By: setterOf(by)}
 	task.MoveTask = MoveTask{
 		Handle: sealMoveHandle(task.ID, in.SourceARN), Status: MoveRunning, SourceARN: in.SourceARN,
 		DestinationARN: in.DestinationARN, ToMove: q.visible(), Started: now,
@@ -88,18 +92,24 @@ func (c *Catalog) moveSource(by *Caller, arn, action string, now Millis) (*queue
 	if err := checkQueueARN(arn, "SourceArn"); err != nil {
 		return nil, err
 	}
+	if err := c.authorizeARN(by, action, arn, now); err != nil {
+		return nil, err
+	}
 	q := c.queueOf(arn)
 	if q == nil {
 		return nil, missingResource("SourceArn")
 	}
-	return q, c.authorize(by, action, q, now)
+	return q, nil
 }
 
 func (c *Catalog) checkDestination(by *Caller, source *queue, arn string, now Millis) error {
 	if arn == "" {
-		return nil
+		return c.mayReturn(by, source, now)
 	}
 	if err := checkQueueARN(arn, "DestinationArn"); err != nil {
+		return err
+	}
+	if err := c.authorizeARN(by, "SendMessage", arn, now); err != nil {
 		return err
 	}
 	target := c.queueOf(arn)
@@ -111,7 +121,7 @@ func (c *Catalog) checkDestination(by *Caller, source *queue, arn string, now Mi
 	case target.fifo() != source.fifo():
 		return Errorf(CodeInvalidParameterValue, "The source queue and destination queue must be of the same queue type.")
 	}
-	return c.authorize(by, "SendMessage", target, now)
+	return nil
 }
 
 func checkQueueARN(arn, parameter string) error {
@@ -208,6 +218,10 @@ func (t *mover) tick(now Millis) {
 		t.stop(MoveFailed, failedTooLong)
 		return
 	}
+	if by := t.q.c.standing(t.kept.By); t.q.c.mayEmpty(&by, t.q, now) != nil {
+		t.stop(MoveFailed, failedDenied)
+		return
+	}
 	n := moveChunk
 	if t.kept.Rate > 0 {
 		due := 1 + int64(now-t.began)*t.kept.Rate/1000
@@ -250,6 +264,10 @@ func (t *mover) deliver(e *entry, d *Departure, now Millis) bool {
 	target := t.q.c.queueOf(arn)
 	if arn == "" || target == nil || target == t.q || target.fifo() != t.q.fifo() {
 		t.stop(MoveFailed, missing)
+		return false
+	}
+	if !t.q.c.mayMove(t.kept.By, target, now) {
+		t.stop(MoveFailed, failedDenied)
 		return false
 	}
 	moved := *d.Message

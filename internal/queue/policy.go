@@ -26,6 +26,7 @@ type statement struct {
 	actions    []string    // lower-case patterns without "sqs:"
 	resources  []string    // ARN patterns; empty: the queue that the policy is on
 	conditions []condition
+	text       string // as it was written, without spaces; empty for a grant
 }
 
 // principal is somebody a statement is about.
@@ -88,7 +89,7 @@ func (s *statement) matches(r Request) bool {
 		return false
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(r) {
+		if !s.conditions[i].holds(r, s.deny) {
 			return false
 		}
 	}

@@ -150,6 +150,7 @@ func (p *policyParser) statement(raw json.RawMessage) (statement, error) {
 			return statement{}, err
 		}
 	}
+	s.text = spaceless(raw)
 	s.deny = effect == "Deny"
 	if !s.deny && effect != "Allow" {
 		return statement{}, fmt.Errorf("the Effect is %q, neither Allow nor Deny", effect)
@@ -158,6 +159,13 @@ func (p *policyParser) statement(raw json.RawMessage) (statement, error) {
 		return statement{}, errors.New("a statement needs a Principal and an Action")
 	}
 	return s, nil
+}
+
+// spaceless returns JSON without the spaces around its values, so that equal statements have equal texts.
+func spaceless(raw json.RawMessage) string {
+	var b bytes.Buffer
+	_ = json.Compact(&b, raw) // it has been read as JSON
+	return b.String()
 }
 
 func (p *policyParser) sid(raw json.RawMessage) error {

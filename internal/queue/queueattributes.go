@@ -74,9 +74,16 @@ func (c *Catalog) setQueueAttributes(by *Caller, in *SetQueueAttributesInput, no
 		return err
 	}
 	if _, given := in.Attributes["RedrivePolicy"]; given {
-		if err := c.checkRedrive(cfg.Name, &cfg.Attributes); err != nil {
+		if err := c.checkRedrive(by, cfg.Name, &cfg.Attributes, now); err != nil {
 			return err
 		}
+		cfg.RedriveBy = nil
+		if cfg.Attributes.Redrive != nil {
+			cfg.RedriveBy = setterOf(by)
+		}
+	}
+	if err := c.checkPolicyChange(by, q, cfg.Attributes.Policy, now); err != nil {
+		return err
 	}
 	cfg.Modified = now
 	if err := q.configure(&cfg); err != nil {
@@ -110,8 +117,9 @@ func (q *queue) delayAnew(now Millis) {
 	}
 }
 
-// checkRedrive checks that the target of a RedrivePolicy exists, fits and lets the queue in.
-func (c *Catalog) checkRedrive(name string, a *Attributes) error {
+// checkRedrive checks that the caller may send to the target of a RedrivePolicy, and that the target exists, fits and
+// lets the queue in. The right comes first: who does not have it learns nothing about the target.
+func (c *Catalog) checkRedrive(by *Caller, name string, a *Attributes, now Millis) error {
 	if a.Redrive == nil {
 		return nil
 	}
@@ -132,6 +140,9 @@ func (c *Catalog) checkRedrive(name string, a *Attributes) error {
 	}
 	if resource == name {
 		return nil // a queue may be its own dead-letter queue, also before it exists
+	}
+	if err := c.authorizeNamed(by, "SendMessage", resource, now); err != nil {
+		return err
 	}
 	target := c.byName[resource]
 	switch {

@@ -88,13 +88,19 @@ func seconds64(n Int, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// receive takes up to n messages. Those that were received too often leave for the dead-letter queue instead.
+// receive takes up to n messages. Those that were received too often leave for the dead-letter queue instead, as
+// long as who set that up may send to it.
 func (q *queue) receive(n int, visibility time.Duration, now Millis, out *Received) {
 	target := q.deadLetterQueue()
+	allowed := target != nil && q.c.mayMove(q.cfg.RedriveBy, target, now)
 	q.line.pick(n, func(e *entry) bool {
-		if target != nil && e.received != 0 && e.receives >= q.cfg.Attributes.Redrive.MaxReceives {
+		exhausted := target != nil && e.received != 0 && e.receives >= q.cfg.Attributes.Redrive.MaxReceives
+		switch {
+		case exhausted && allowed:
 			q.depart(e, target.id, "")
 			return false
+		case exhausted:
+			q.counters.Withheld++ // it is delivered once more, as if there were no dead-letter queue
 		}
 		q.take(e, visibility, out.Consumer, now)
 		out.Deliveries = append(out.Deliveries, q.delivery(e))

@@ -76,4 +76,5 @@ type Task struct {
 	Source ID
 	UpTo   Seq // what the task set out to move: messages up to this one
 	MoveTask
+	By *Setter `json:",omitempty"` // who started it; nil: a version before 0.2 started it
 }

@@ -49,8 +49,9 @@ type Caller struct {
 	ID        string     // what a message's SenderId shows
 	Grants    *Policy    // what the key itself may do; nil: nothing beyond what queue policies allow
 	Owner     bool       // may do everything in its own account: the root key, and anybody under --dev
-	Source    netip.Addr // where the request came from
+	Source    netip.Addr // where the request came from; the zero Addr: unknown
 	Secure    bool       // whether it came over TLS
+	Inside    bool       // the server itself asks, as for its configuration file: there is no request, and so no address
 }
 
 // Ref names a queue as a request does. The fronts take it from the QueueUrl; an absent one is the zero Ref,

@@ -47,6 +47,8 @@ type Sample struct {
 // Counters never go backwards while the process lives.
 type Counters struct {
 	Sent, Received, Deleted, Redelivered, Expired, DeadLettered, Deduplicated, EmptyReceives, Timeouts int64
+
+	Withheld int64 // receives of messages that stayed because who set the RedrivePolicy may not send to the target
 }
 
 // Add adds o to c.
@@ -60,4 +62,5 @@ func (c *Counters) Add(o Counters) {
 	c.Deduplicated += o.Deduplicated
 	c.EmptyReceives += o.EmptyReceives
 	c.Timeouts += o.Timeouts
+	c.Withheld += o.Withheld
 }

@@ -6,17 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"mime"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/forebay-mq/forebay/internal/queue"
 )
-
-// backupBodyMax bounds the body of a request for a backup, in bytes.
-const backupBodyMax = 64 << 10
 
 // BackupRequest is the body of POST /forebay/v1/backup.
 type BackupRequest struct {
@@ -40,19 +34,12 @@ type backupError struct {
 // backup makes a copy of the data folder while everything goes on. Only the owner may ask, and only with JSON,
 // which a web page cannot send here behind its reader's back.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, backupBodyMax))
-	if err != nil {
-		writeJSON(w, http.StatusBadRequest, backupError{"InvalidRequest", "The body cannot be read, or is too long."})
-		return
-	}
-	caller, err := s.auth(r, body)
-	if err != nil || !caller.Owner {
-		refuse(w, err)
+	v, body, ok := s.admit(w, r, "make backups")
+	if !ok {
 		return
 	}
 	var in BackupRequest
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind != "application/json" || json.Unmarshal(body, &in) != nil || !filepath.IsAbs(in.Directory) {
+	if !v.isJSON() || json.Unmarshal(body, &in) != nil || !filepath.IsAbs(in.Directory) {
 		writeJSON(w, http.StatusBadRequest, backupError{"InvalidRequest",
 			`Send JSON like {"directory": "/backup/forebay"}, with an absolute path on the server's machine.`})
 		return
@@ -71,17 +58,9 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, status, backupError{code, err.Error()})
 		return
 	}
+	s.note(v, "make a backup", reply.Directory, "")
 	s.log.Info("backup made", "directory", reply.Directory, "bytes", reply.Bytes, "dur", time.Duration(reply.Seconds*float64(time.Second)))
 	writeJSON(w, http.StatusOK, reply)
-}
-
-// refuse answers a caller who may not make backups. err says why, when that is about the signature.
-func refuse(w http.ResponseWriter, err error) {
-	message := "Only the root key may make backups."
-	if known, ok := errors.AsType[*queue.Error](err); ok {
-		message = known.Message
-	}
-	writeJSON(w, http.StatusForbidden, backupError{"AccessDenied", message})
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

@@ -29,12 +29,14 @@ func (s *Server) routes() http.Handler {
 		"GET /healthz":            {"health", ready},
 		"GET /health":             {"health", ready},
 		"GET /_localstack/health": {"health", http.HandlerFunc(s.compatHealth)},
-		"GET /metrics":            {"metrics", s.metrics},
-		"GET /metrics/cloudwatch": {"metrics", s.cloudWatch()},
+		"GET /metrics":            {"metrics", s.figures(s.metrics.Of)},
+		"GET /metrics/cloudwatch": {"metrics", s.figures(s.cloudWatch)},
 		"POST /forebay/v1/backup": {"backup", http.HandlerFunc(s.backup)},
 	}
+	queues := route{"queues", s.figures(s.signals.Of)}
+	keys := route{"keys", http.HandlerFunc(s.manageKeys)}
 	front := sqs.New(sqs.Options{
-		Service:        s.broker,
+		Service:        s.service(),
 		Authenticate:   s.auth,
 		Account:        s.opts.Account,
 		PublicURL:      s.opts.PublicURL,
@@ -50,10 +52,13 @@ func (s *Server) routes() http.Handler {
 			method = http.MethodGet
 		}
 		found, ok := routes[method+" "+r.URL.Path]
-		if !ok && method == http.MethodGet && signals.Serves(r.URL.Path) {
-			found, ok = route{"queues", s.signals}, true
-		}
-		if !ok {
+		switch {
+		case ok:
+		case method == http.MethodGet && signals.Serves(r.URL.Path):
+			found = queues
+		case servesKeys(r.URL.Path):
+			found = keys
+		default:
 			defer s.metrics.Begin(telemetry.APIQueue)()
 			front.ServeHTTP(w, r)
 			return

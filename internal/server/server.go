@@ -68,25 +68,32 @@ type Options struct {
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
 	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
 
-	QueuesMax  int                            // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
-	CloudWatch bool                           // serve /metrics/cloudwatch
-	Audit      func() (io.WriteCloser, error) // opens the audit log, once the data folder is open; nil: there is none
-	AuditAll   bool                           // the audit log gets every request
-	Version    string
-	Revision   string
-	Logger     *slog.Logger // nil: nobody is told
+	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
+	CloudWatch bool // serve /metrics/cloudwatch
+
+	FiguresClosed bool // show figures of queues, /metrics included, only to who has a key
+
+	Audit    func() (io.WriteCloser, error) // opens the audit log, once the data folder is open; nil: there is none
+	AuditAll bool                           // the audit log gets every request
+
+	Version  string
+	Revision string
+	Logger   *slog.Logger // nil: nobody is told
 }
 
 const connectionsMax = 20_000
 
 // Server is a running server. Start makes one.
 type Server struct {
-	opts    Options
-	log     *slog.Logger
-	store   *pebblestore.Store
-	broker  *broker.Broker
-	keys    *access.Keys // nil under Dev and with an Authenticate from outside
-	auth    Authenticate
+	opts   Options
+	log    *slog.Logger
+	store  *pebblestore.Store
+	broker *broker.Broker
+	keys   *access.Keys // nil under Dev and with an Authenticate from outside
+	auth   Authenticate
+
+	basicAuth func(*http.Request) (queue.Caller, error) // nil: there are no keys
+
 	metrics *telemetry.Metrics
 	signals *signals.Recorder
 	audit   *audit.Log // nil: none is kept
@@ -95,6 +102,7 @@ type Server struct {
 
 	closeAudit func() error
 	endSignals func() // ends the sampling and waits for that
+	endKeys    func() // ends the watch over keys, writes down when they were used, and waits for that
 
 	newKeys  bool
 	draining atomic.Bool
@@ -180,29 +188,6 @@ func (s *Server) openStore() error {
 	return err
 }
 
-// openKeys settles who may do what.
-func (s *Server) openKeys() error {
-	switch {
-	case s.opts.Authenticate != nil:
-		s.auth = s.opts.Authenticate
-		return nil
-	case s.opts.Dev:
-		s.auth = access.Dev(s.opts.Account)
-		return nil
-	}
-	var err error
-	s.keys, s.newKeys, err = access.OpenKeys(filepath.Join(s.opts.Data, KeysFile))
-	if err != nil {
-		return err
-	}
-	s.keys.Logger = s.log
-	s.auth = access.NewAuthenticator(access.AuthenticatorOptions{
-		Keys: s.keys, Account: s.opts.Account, Logger: s.log,
-		OnFailure: func(reason access.Failure) { s.metrics.AuthFailure(string(reason)) },
-	}).Authenticate
-	return nil
-}
-
 func (s *Server) openBroker() error {
 	options := s.opts.Queue
 	options.Account, options.Region = s.opts.Account, s.opts.Region
@@ -211,6 +196,9 @@ func (s *Server) openBroker() error {
 	options.CacheBytes = cmp.Or(s.opts.CacheBytes, options.CacheBytes)
 	var err error
 	s.broker, err = broker.Open(s.store, broker.Options{Queue: options, Clock: s.opts.Clock, Logger: s.log})
+	if err == nil {
+		s.watchKeys()
+	}
 	return err
 }
 
@@ -328,6 +316,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 		return err
 	})
 	stage("keep the history", func() error { s.endSignals(); return nil })
+	stage("keep when keys were used", func() error { s.endKeys(); return nil })
 	stage("commit", s.broker.Close)
 	stage("close the store", s.store.Close)
 	stage("close the audit log", s.closeAudit)

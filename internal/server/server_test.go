@@ -210,7 +210,7 @@ func TestBackupIsForTheOwnerWithJSON(t *testing.T) {
 		{"a form that a web page could send", nil, `{"directory":"/x"}`, "text/plain", 400, "absolute path"},
 		{"a relative path", nil, `{"directory":"x"}`, "application/json", 400, "absolute path"},
 		{"no JSON", nil, `directory=/x`, "application/json", 400, "absolute path"},
-		{"too much", nil, strings.Repeat(" ", backupBodyMax+1), "application/json", 400, "too long"},
+		{"too much", nil, strings.Repeat(" ", adminBodyMax+1), "application/json", 400, "too long"},
 		{"data in memory", nil, `{"directory":"/x"}`, "application/json", 409, "in memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -77,14 +76,4 @@ func replaceFile(path string, data []byte) error {
 		return errors.Join(err, os.Remove(draft))
 	}
 	return os.Rename(draft, path)
-}
-
-// cloudWatch serves the metrics under the names of Amazon CloudWatch, where that is wanted.
-func (s *Server) cloudWatch() http.Handler {
-	if s.opts.CloudWatch {
-		return s.metrics.CloudWatch()
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "This server does not show metrics under the names of CloudWatch. Start it with --metrics-cloudwatch.", http.StatusNotFound)
-	})
 }

@@ -50,9 +50,36 @@ func split(path string) (name string, history, ok bool) {
 	return name, history, ok && name != "" && !strings.Contains(name, "/")
 }
 
+// May reports for each name whether a reader may see the queue of that name. Nil lets through everything.
+type May func(names []string) []bool
+
+// of returns which of the queues a reader may see, by their index.
+func (m May) of(stats []queue.Stats) func(i int) bool {
+	if m == nil {
+		return func(int) bool { return true }
+	}
+	names := make([]string, len(stats))
+	for i := range stats {
+		names[i] = stats[i].Name
+	}
+	visible := m(names)
+	return func(i int) bool { return visible[i] }
+}
+
+// one reports whether a reader may see the queue of a name.
+func (m May) one(name string) bool { return m == nil || m([]string{name})[0] }
+
 // ServeHTTP answers GET requests for the paths that [Serves] names, in JSON. See docs/signals.md.
-func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	answer, wrong := r.answer(req)
+func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.serve(w, req, nil) }
+
+// Of returns a handler that answers as r does, about the queues that may lets through. Of others it does not tell
+// whether they exist.
+func (r *Recorder) Of(may func(names []string) []bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, may) })
+}
+
+func (r *Recorder) serve(w http.ResponseWriter, req *http.Request, may May) {
+	answer, wrong := r.answer(req, may)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if wrong != nil {
@@ -65,15 +92,18 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (r *Recorder) answer(req *http.Request) (any, *problem) {
+func (r *Recorder) answer(req *http.Request, may May) (any, *problem) {
 	query := req.URL.Query()
 	name, history, _ := split(req.URL.Path)
 	if name == "" {
-		return r.list(query)
+		return r.list(query, may)
+	}
+	if !may.one(name) {
+		return nil, hidden(name)
 	}
 	stats, ok := r.opts.Source.Queue(name)
 	if !ok {
-		return nil, r.unknown(name)
+		return nil, r.unknown(name, may)
 	}
 	if history {
 		return r.past(&stats, query)
@@ -85,24 +115,34 @@ func (r *Recorder) answer(req *http.Request) (any, *problem) {
 		if wrong := r.await(req.Context(), stats.ID, query.Get("wait")); wrong != nil {
 			return nil, wrong
 		}
+		if !may.one(name) { // it may have been taken away meanwhile
+			return nil, hidden(name)
+		}
 		if stats, ok = r.opts.Source.Queue(name); !ok {
-			return nil, r.unknown(name)
+			return nil, r.unknown(name, may)
 		}
 	}
 	return r.describe(&stats), nil
 }
 
+// hidden is the answer for a queue that the reader may not see, whether or not there is one.
+func hidden(name string) *problem {
+	return &problem{http.StatusForbidden, "AccessDenied", fmt.Sprintf(
+		"The key may not see the figures of %.80q: that takes the right to GetQueueAttributes.", name)}
+}
+
 // list answers for all queues.
-func (r *Recorder) list(query url.Values) (any, *problem) {
+func (r *Recorder) list(query url.Values, may May) (any, *problem) {
 	if wrong := check(query, "prefix"); wrong != nil {
 		return nil, wrong
 	}
 	all, _ := r.opts.Source.Stats(0)
+	visible := may.of(all)
 	found := struct {
 		Queues []queueJSON `json:"queues"`
 	}{Queues: []queueJSON{}}
 	for i := range all {
-		if strings.HasPrefix(all[i].Name, query.Get("prefix")) {
+		if visible(i) && strings.HasPrefix(all[i].Name, query.Get("prefix")) {
 			found.Queues = append(found.Queues, r.describe(&all[i]))
 		}
 	}
@@ -134,8 +174,18 @@ func (r *Recorder) await(ctx context.Context, id queue.ID, text string) *problem
 }
 
 // unknown tells that there is no such queue.
-func (r *Recorder) unknown(name string) *problem {
+func (r *Recorder) unknown(name string, may May) *problem {
 	names := r.opts.Source.Names()
+	if may != nil {
+		visible := may(names)
+		kept := make([]string, 0, len(names))
+		for i, name := range names {
+			if visible[i] {
+				kept = append(kept, name)
+			}
+		}
+		names = kept
+	}
 	message := fmt.Sprintf("There is no queue %.80q.", name)
 	if meant := nearest.Of(name, names[:min(len(names), suggestionNamesMax)]); meant != "" {
 		message += fmt.Sprintf(" Did you mean %q?", meant)

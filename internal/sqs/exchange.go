@@ -27,9 +27,10 @@ type exchange struct {
 	id       string
 	start    time.Time
 
+	named  string // the action as the request names it, which need not exist
 	action string // empty until it is known to exist
-	queue  string // the queue concerned, for the log
-	caller queue.Caller
+	queue  string // the queue concerned by a refusal, for the log
+	caller queue.Caller // where the request came from, also when it was refused for who sent it
 
 	body    *[]byte // the request's, from the pool of them; nil: none
 	held    int64   // bytes taken from the budget of bodies
@@ -64,10 +65,17 @@ func (x *exchange) serve() error {
 		x.answerNothing()
 		return nil
 	}
-	if x.caller, err = x.opts.Authenticate(x.r, body); err != nil {
+	x.named = req.action
+	if err := x.authenticate(body); err != nil {
 		return err
 	}
 	return x.run(req)
+}
+
+// authenticate finds out who sends the request. Where it comes from is known also when that fails.
+func (x *exchange) authenticate(body []byte) (err error) {
+	x.caller, err = x.opts.Authenticate(x.r, body)
+	return err
 }
 
 // run does what the request asks for.
@@ -132,6 +140,9 @@ func (x *exchange) refuse(err error) {
 		status = wire.status
 	}
 	x.code, x.queue, x.cause, x.audited.Refused = wire.code, refused.Queue, refused.Err, refusing(refused.Code)
+	if refused.Code == queue.CodeUnrecognizedClient {
+		x.w.Header().Set("Connection", "close") // the key is not accepted any more, so nothing more will come of it
+	}
 	x.w.Header()["X-Amzn-Query-Error"] = []string{wire.code + ";" + wire.kind()}
 	x.answer(status, x.protocol.contentType(), func(b []byte) []byte {
 		return x.protocol.appendError(b, x, wire, refused)
@@ -210,6 +221,7 @@ func (x *exchange) logRequest(duration time.Duration) {
 		slog.Int("status", x.status),
 		slog.Duration("duration", duration),
 		slog.String("principal", x.caller.Principal),
+		slog.String("source", x.caller.Source.String()),
 	}
 	if x.code != "" {
 		attrs = append(attrs, slog.String("code", x.code))

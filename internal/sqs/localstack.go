@@ -24,7 +24,7 @@ func (x *exchange) localStackMessages() error {
 	if err != nil {
 		return err
 	}
-	if x.caller, err = x.opts.Authenticate(x.r, body); err != nil {
+	if err := x.authenticate(body); err != nil {
 		return err
 	}
 	x.action = "Peek"

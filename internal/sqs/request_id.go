@@ -7,9 +7,9 @@ import (
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
-// newRequestID returns a random UUID. It names a request in the log and guards nothing, so the fast source of
+// NewRequestID returns a random UUID. It names a request in the log and guards nothing, so the fast source of
 // chance is good enough.
-func newRequestID() string {
+func NewRequestID() string {
 	var id queue.MessageID // for its text form
 	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
 	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())

@@ -114,7 +114,7 @@ func everybodyIsOwner(account string) func(*http.Request, []byte) (queue.Caller,
 
 // ServeHTTP answers one request.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{front: f, w: w, r: r, id: newRequestID(), start: time.Now()}
+	x := &exchange{front: f, w: w, r: r, id: NewRequestID(), start: time.Now()}
 	switch {
 	case isJSON(r):
 		x.protocol = f.json

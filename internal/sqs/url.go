@@ -2,9 +2,9 @@ package sqs
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 
+	"github.com/forebay-mq/forebay/internal/forwarded"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -62,8 +62,8 @@ func (f *front) baseURL(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if f.trusts(r.RemoteAddr) {
-		scheme, host = forwarded(r.Header, scheme, host)
+	if f.trusts(r) {
+		scheme, host = toldByProxy(r.Header, scheme, host)
 	}
 	if host == "" {
 		host = "localhost"
@@ -72,24 +72,16 @@ func (f *front) baseURL(r *http.Request) string {
 }
 
 // trusts tells whether the peer is a proxy whose headers are believed.
-func (f *front) trusts(remote string) bool {
+func (f *front) trusts(r *http.Request) bool {
 	if len(f.opts.TrustedProxies) == 0 {
 		return false
 	}
-	peer, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	for _, p := range f.opts.TrustedProxies {
-		if p.Contains(peer.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	peer, ok := forwarded.Peer(r)
+	return ok && forwarded.Proxies(f.opts.TrustedProxies).Trust(peer)
 }
 
-// forwarded returns scheme and host as the headers of a proxy tell them; what they do not tell stays as it is.
-func forwarded(h http.Header, scheme, host string) (string, string) {
+// toldByProxy returns scheme and host as the headers of a proxy tell them; what they do not tell stays as it is.
+func toldByProxy(h http.Header, scheme, host string) (string, string) {
 	proto, name, port := first(h, "X-Forwarded-Proto"), first(h, "X-Forwarded-Host"), first(h, "X-Forwarded-Port")
 	for pair := range strings.SplitSeq(first(h, "Forwarded"), ";") {
 		key, value, _ := strings.Cut(strings.TrimSpace(pair), "=")

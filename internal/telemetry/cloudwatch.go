@@ -71,9 +71,10 @@ func (c *cloudWatchCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// CloudWatch answers with the figures of queues under the names of Amazon CloudWatch.
-func (m *Metrics) CloudWatch() http.Handler {
+// CloudWatch answers with the figures of queues under the names of Amazon CloudWatch, of those that may lets through.
+// Nil lets through all.
+func (m *Metrics) CloudWatch(may func(names []string) []bool) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&cloudWatchCollector{m.source, m.max})
+	registry.MustRegister(&cloudWatchCollector{m.source.only(may), m.max})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }

@@ -105,6 +105,7 @@ var (
 		counterOf("forebay_queue_redelivered_messages_total", "Messages handed out once more.", func(s queue.Stats) float64 { return float64(s.Redelivered) }, "queue"),
 		counterOf("forebay_queue_expired_messages_total", "Messages that reached the end of their retention.", func(s queue.Stats) float64 { return float64(s.Expired) }, "queue"),
 		counterOf("forebay_queue_dead_lettered_messages_total", "Messages moved to the dead-letter queue.", func(s queue.Stats) float64 { return float64(s.DeadLettered) }, "queue"),
+		counterOf("forebay_queue_dead_letters_withheld_total", "Receives of messages that were not moved to the dead-letter queue because who set that up may not send there.", func(s queue.Stats) float64 { return float64(s.Withheld) }, "queue"),
 		counterOf("forebay_queue_deduplicated_messages_total", "Messages recognised as sent before.", func(s queue.Stats) float64 { return float64(s.Deduplicated) }, "queue"),
 		counterOf("forebay_queue_empty_receives_total", "Receives that ended without a message.", func(s queue.Stats) float64 { return float64(s.EmptyReceives) }, "queue"),
 		counterOf("forebay_queue_visibility_timeouts_total", "Messages whose visibility timeout ended before they were deleted.", func(s queue.Stats) float64 { return float64(s.Timeouts) }, "queue"),

@@ -144,6 +144,47 @@ func (m *Metrics) Sync(took time.Duration) { m.sync.Observe(took.Seconds()) }
 // StoreError counts a failure of the store while it did op: read, write or sync.
 func (m *Metrics) StoreError(op string) { m.storeErrors.WithLabelValues(op).Inc() }
 
+// Of returns a handler for a reader who may see the queues that may lets through, and nothing about the server. Nil lets
+// through everything: then the handler is m.
+func (m *Metrics) Of(may func(names []string) []bool) http.Handler {
+	if may == nil {
+		return m
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pattern := "*"
+		if r.URL.Query().Has("queue") {
+			pattern = r.URL.Query().Get("queue")
+		}
+		m.serveQueues(w, r, pattern, m.source.only(may))
+	})
+}
+
+// only returns the source with the queues that may lets through; nil lets through all.
+func (s Source) only(may func(names []string) []bool) Source {
+	if may == nil {
+		return s
+	}
+	all := s.Stats
+	s.Stats = func(limit int) ([]queue.Stats, int) {
+		stats, _ := all(0)
+		names := make([]string, len(stats))
+		for i := range stats {
+			names[i] = stats[i].Name
+		}
+		var seen []queue.Stats
+		for i, ok := range may(names) {
+			if ok {
+				seen = append(seen, stats[i])
+			}
+		}
+		if count := len(seen); limit > 0 && count > limit {
+			return seen[:limit], count
+		}
+		return seen, len(seen)
+	}
+	return s
+}
+
 // ServeHTTP answers with everything, or, asked with ?queue=NAME or ?queue=PREFIX*, with the metrics of those
 // queues alone.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -151,13 +192,17 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 		return
 	}
-	pattern := r.URL.Query().Get("queue")
+	m.serveQueues(w, r, r.URL.Query().Get("queue"), m.source)
+}
+
+// serveQueues answers with the metrics of the queues that a pattern names.
+func (m *Metrics) serveQueues(w http.ResponseWriter, r *http.Request, pattern string, from Source) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&queueCollector{
 		max:   m.max,
-		rates: m.source.Rates,
+		rates: from.Rates,
 		stats: func(int) ([]queue.Stats, int) {
-			return matching(m.source.Stats, pattern)
+			return matching(from.Stats, pattern)
 		},
 	})
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)

@@ -103,5 +103,5 @@ var operations = []string{
 	"ListDeadLetterSourceQueues", "ListMessageMoveTasks", "ListQueues", "ListQueueTags", "PurgeQueue",
 	"ReceiveMessage", "RemovePermission", "SendMessage", "SendMessageBatch", "SetQueueAttributes",
 	"StartMessageMoveTask", "TagQueue", "UntagQueue",
-	"Peek", "PeekMessages", "metrics", "health", "backup", "queues",
+	"Peek", "PeekMessages", "metrics", "health", "backup", "queues", "keys",
 }
