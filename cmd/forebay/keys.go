@@ -295,7 +295,7 @@ func keyFailure(err error, name string) error {
 		return &failure{code: exitConflict, what: fmt.Sprintf("there is a key named %q already", name),
 			hints: []string{"Delete it first:  forebay keys delete " + name, "Or give it a new secret:  forebay keys rotate " + name}, err: err}
 	case errors.Is(err, access.ErrLastAdmin):
-		return &failure{code: exitConflict, what: err.Error(), hints: []string{"Make another:  forebay keys create NAME --admin"}, err: err}
+		return &failure{code: exitUsage, what: err.Error(), hints: []string{"Make another admin first:  forebay keys create NAME --admin"}, err: err}
 	case said:
 		return apiFailure(api)
 	}

@@ -135,7 +135,7 @@ func (k *Keys) edit(name string, edit func(*Key) error) error {
 func guarded(before, after []Key, name string) ([]Key, error) {
 	lasting := func(k Key) bool { return k.Owner() && !k.Disabled && k.Expires.IsZero() }
 	if slices.ContainsFunc(before, lasting) && !slices.ContainsFunc(after, lasting) {
-		return nil, fmt.Errorf("key %q stays as it is: %w", name, ErrLastAdmin)
+		return nil, fmt.Errorf("the %s key stays as it is: %w", name, ErrLastAdmin)
 	}
 	return after, nil
 }

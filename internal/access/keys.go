@@ -30,7 +30,7 @@ const (
 var (
 	ErrKeyMissing = errors.New("no such key")
 	ErrKeyExists  = errors.New("there is such a key already")
-	ErrLastAdmin  = errors.New("it is the last key that may manage keys and does not expire; make another first, with --admin")
+	ErrLastAdmin  = errors.New("it is the last that may manage keys and does not expire")
 	ErrKeyInvalid = errors.New("a key cannot be like that") // wrapped by what says why
 )
 

@@ -37,6 +37,7 @@ var published = []string{
 	"forebay_metrics_queues_omitted",
 	"forebay_queue_bytes",
 	"forebay_queue_dead_lettered_messages_total",
+	"forebay_queue_dead_letters_withheld_total",
 	"forebay_queue_deduplicated_messages_total",
 	"forebay_queue_deleted_messages_total",
 	"forebay_queue_empty_receives_total",
