@@ -149,11 +149,18 @@ func (a *app) keysCreateCommand() *cobra.Command {
 		in.Name, in.Limits = args[0], &limits
 		in.Grants, _ = flags.grants()
 		return a.withKeys(cmd, in.Name, func(ctx context.Context, keys keyStore) error {
+			if err := a.seen("the secret of the key would be lost", "No key was created. Write it to a file that only you can read."); err != nil {
+				return err
+			}
 			made, err := keys.create(ctx, in)
 			if err != nil {
 				return err
 			}
-			return a.showSecret(made, "created key %s. Keep the secret: it is not shown again.")
+			if err := a.showSecret(made, "created key %s. Keep the secret: it is not shown again."); err != nil {
+				return errors.Join(&failure{code: exitFailed, what: "the secret could not be written, so no key was created: " + cause(err), err: err},
+					keys.remove(ctx, in.Name))
+			}
+			return nil
 		})
 	}
 	return cmd
@@ -222,6 +229,9 @@ func (a *app) keysRotateCommand() *cobra.Command {
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withKeys(cmd, args[0], func(ctx context.Context, keys keyStore) error {
+				if err := a.seen("the new secret of the key would be lost", "The key was not rotated. Write it to a file that only you can read."); err != nil {
+					return err
+				}
 				made, err := keys.rotate(ctx, args[0], overlap)
 				if err != nil {
 					return err
@@ -231,7 +241,11 @@ func (a *app) keysRotateCommand() *cobra.Command {
 					words = "rotated key %s; the old pair is accepted until " + momentText(time.Now().Add(overlap)) +
 						". Keep the secret: it is not shown again."
 				}
-				return a.showSecret(made, words)
+				if err := a.showSecret(made, words); err != nil {
+					return &failure{code: exitFailed, what: "key " + args[0] + " was rotated, and its new secret could not be written: " + cause(err), err: err,
+						hints: []string{"Rotate it once more:  forebay keys rotate " + args[0] + a.sameServer()}}
+				}
+				return nil
 			})
 		},
 	}
@@ -262,10 +276,11 @@ func (a *app) withKeys(cmd *cobra.Command, name string, do func(context.Context,
 	if err != nil {
 		return err
 	}
-	if err := do(ctx, keys); err != nil {
-		return keyFailure(err, name)
+	err = do(ctx, keys)
+	if err == nil || a.out.arrived() != nil { // what could not be written is no fault of a key
+		return err
 	}
-	return nil
+	return keyFailure(err, name)
 }
 
 // changeKey changes one key, after a question if there is one.

@@ -74,6 +74,8 @@ var commandRows = map[string]commandRow{
 	"forebay keys list":       {line: "keys list", form: "array"},
 	"forebay keys create":     {line: "keys create UNIQUE", form: "object"},
 	"forebay keys delete":     {line: "keys delete UNIQUE --yes", form: "object", prep: []string{"keys create UNIQUE"}},
+	"forebay keys change":     {line: "keys change UNIQUE --rate 5", form: "object", prep: []string{"keys create UNIQUE"}},
+	"forebay keys rotate":     {line: "keys rotate UNIQUE", form: "object", prep: []string{"keys create UNIQUE"}},
 	"forebay keys disable":    {line: "keys disable UNIQUE", form: "object", prep: []string{"keys create UNIQUE"}},
 	"forebay keys enable":     {line: "keys enable UNIQUE", form: "object", prep: []string{"keys create UNIQUE"}},
 	"forebay config":          {line: "config", form: "array"},
