@@ -65,7 +65,8 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax, log: opts.Log, fatal: opts.Fatal})
+	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax, acceptLoss: opts.AcceptLoss,
+		log: opts.Log, fatal: opts.Fatal})
 	if err != nil {
 		return nil, err
 	}

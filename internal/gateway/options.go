@@ -69,6 +69,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Keyring signs requests, and then replies must be signed too. Empty: nothing is signed or checked.
 	Keyring queued.Keyring
+	// AcceptLoss opens a store that has lost what was acknowledged, and goes on with what is there.
+	AcceptLoss bool
 	// Look, unless nil, tells of a queue what only Forebay knows; ok is false when it does not answer or is another server.
 	Look func(ctx context.Context, queue string) (s Sight, ok bool)
 
