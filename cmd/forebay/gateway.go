@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -72,6 +71,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 	flags.StringVar(&given.TLS.Cert, "tls-cert", "", "certificate file, PEM; read again when it changes")
 	flags.StringVar(&given.TLS.Key, "tls-key", "", "key file of the certificate, PEM")
 	flags.BoolVar(&given.InsecureHTTP, "insecure-http", false, "listen beyond this machine without TLS")
+	flags.BoolVar(&given.acceptLoss, "accept-loss", false, "start although replies, keys or names in the state folder are lost, with what is left")
 	flags.StringVar(&format, "log-format", "auto", "auto, text or json")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
@@ -92,6 +92,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 		}
 	}
 	file.InsecureHTTP = file.InsecureHTTP || f.InsecureHTTP
+	file.acceptLoss = f.acceptLoss
 	for _, text := range routes {
 		r, err := routeFlag(text)
 		if err != nil {
@@ -176,17 +177,11 @@ func gatewayFailure(explain func(error) error, err error) error {
 
 // gatewaySecrets reads the keys and the name of the gateway, and makes those that are not there.
 func gatewaySecrets(file *gatewayFile, opts *gateway.Options) (err error) {
-	keyFile := file.KeyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(file.State, "site.key")
-	}
-	if opts.Keys, err = gateway.OpenKeys(keyFile); err != nil {
+	state, err := gateway.OpenState(file.State, file.KeyFile, opts.AcceptLoss)
+	if err != nil {
 		return err
 	}
-	if opts.Instance, err = gateway.OpenInstance(filepath.Join(file.State, "instance")); err != nil {
-		return err
-	}
-	opts.Folder = filepath.Join(file.State, "replies")
+	opts.Keys, opts.Instance, opts.Folder = state.Keys, state.Instance, state.Replies
 	if file.SigningKeys == "" {
 		return nil
 	}

@@ -53,6 +53,8 @@ type gatewayFile struct {
 	TLS            gatewayTLS        `toml:"tls"`
 	Peers          map[string]string `toml:"peers"`
 	Routes         []gatewayRoute    `toml:"routes"`
+
+	acceptLoss bool // of the command line alone
 }
 
 // gatewayTLS is its section [tls].
@@ -128,6 +130,7 @@ func (f *gatewayFile) options() (gateway.Options, error) {
 	o := gateway.Options{
 		Prefix: f.Prefix, Queues: f.ReplyQueues, MessageMax: int(f.MessageMax), StoreMax: int64(f.StoreMax),
 		WaitingMax: f.WaitingMax, Pollers: f.Pollers, GoneAfter: time.Duration(f.GoneAfter), Peers: map[gateway.Instance]string{},
+		AcceptLoss: f.acceptLoss,
 	}
 	for _, r := range f.Routes {
 		o.Routes = append(o.Routes, r.route())

@@ -19,7 +19,7 @@ import (
 	"github.com/forebay-mq/forebay/queued"
 )
 
-var damagePoints = flag.Int("damage.points", 40, "damages of each kind, of each kind of file, that are tried")
+var damagePoints = flag.Int("damage.points", 15, "damages of each kind, of each kind of file, that are tried")
 
 // damageKinds are the kinds of files that a reply store has, by what their names begin or end with.
 var damageKinds = []string{".log", ".sst", "MANIFEST-", "OPTIONS-", "marker.", ".witness"}
