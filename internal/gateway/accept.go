@@ -252,7 +252,7 @@ func (g *Gateway) message(r *http.Request, q *request, body []byte) (*mail, *pro
 	m := queued.NewRequest(r, body)
 	m.ID = q.token.id.String()
 	m.URL = r.RequestURI
-	m.Scheme = scheme(r)
+	m.Scheme = g.clientScheme(r)
 	m.Remote = g.remote(r)
 	g.forwarded(m.Header, r)
 	m.Deadline = q.token.deadline

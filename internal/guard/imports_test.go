@@ -108,7 +108,7 @@ var rules = []rule{
 		why: "a customer's way to send and delete by the ten, on any server that speaks the API"},
 	{pkg: "queued", imports: []string{"internal/gather"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "a customer, and public: it speaks the SQS API through the SDK and works against any server"},
-	{pkg: "internal/gateway", imports: []string{"internal/gather", "internal/nonblock", "internal/pebblestore", "queued"},
+	{pkg: "internal/gateway", imports: []string{"internal/gather", "internal/http1", "internal/nonblock", "internal/pebblestore", "queued"},
 		modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/cockroachdb/pebble/v2/vfs",
 			"github.com/prometheus/client_golang", "golang.org/x/time"},
 		why: "a customer of the queues; of pebblestore it takes KV alone, which keeps its replies and notices when the disk has lost some"},
