@@ -133,7 +133,16 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	opts.Client, opts.Log, opts.Registry, opts.Look = c, logger, registry, c.sight
+	opts.Fatal = fatal(logger)
 	return a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+}
+
+// fatal returns what ends the process when the disk under a store of its own has failed.
+func fatal(logger *slog.Logger) func(error) {
+	return func(err error) {
+		logger.Error("what is on the disk cannot be trusted any more, the process ends; start it again", "err", err)
+		os.Exit(exitFailed)
+	}
 }
 
 // runGateway opens a gateway and serves it until ctx ends.

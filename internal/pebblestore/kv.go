@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -60,6 +61,9 @@ type kvCommit struct {
 	durable bool
 	done    chan error // buffered: one error; written by run, read by Commit
 }
+
+// InUse reports whether a KV could not be opened since another process has it.
+func InUse(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
 // OpenKV opens the database in the folder dir, or makes it. It fails with a text for the user when the database is in use,
 // damaged, or has lost what was committed (KVOptions.AcceptLoss). Keys that begin with the byte 0x01 are its own.
