@@ -98,6 +98,10 @@ func (g *Gateway) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if lane.Wait > 0 && lane.Wait < 2*queued.VisibilityDefault {
+			g.log.Warn("clients get no reply in time from a second backend when a backend that dies has had their request, unless its "+
+				"--visibility is shortened to half of the route's wait", "route", lane.Name, "wait", lane.Wait, "visibility", queued.VisibilityDefault)
+		}
 		g.routes = append(g.routes, lane)
 	}
 	name := g.queueName(g.opts.Instance)
