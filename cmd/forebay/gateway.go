@@ -71,6 +71,8 @@ func (a *app) gatewayCommand() *cobra.Command {
 	flags.StringVar(&given.TLS.Cert, "tls-cert", "", "certificate file, PEM; read again when it changes")
 	flags.StringVar(&given.TLS.Key, "tls-key", "", "key file of the certificate, PEM")
 	flags.BoolVar(&given.InsecureHTTP, "insecure-http", false, "listen beyond this machine without TLS")
+	flags.StringVar(&given.AccessLog, "access-log", "off", "a line of JSON for each request, to a file, stdout or stderr; off: none")
+	flags.BoolVar(&given.AccessLogQuery, "access-log-query", false, "queries in the access log too, which may hold secrets")
 	flags.BoolVar(&given.acceptLoss, "accept-loss", false, "start although replies, keys or names in the state folder are lost, with what is left")
 	flags.StringVar(&format, "log-format", "auto", "auto, text or json")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -85,6 +87,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 	}{
 		{"listen", &f.Listen, &file.Listen}, {"state", &f.State, &file.State}, {"key-file", &f.KeyFile, &file.KeyFile},
 		{"signing-keys", &f.SigningKeys, &file.SigningKeys}, {"metrics-listen", &f.MetricsListen, &file.MetricsListen},
+		{"access-log", &f.AccessLog, &file.AccessLog},
 		{"tls-cert", &f.TLS.Cert, &file.TLS.Cert}, {"tls-key", &f.TLS.Key, &file.TLS.Key},
 	} {
 		if changed(value.flag) {
@@ -92,6 +95,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 		}
 	}
 	file.InsecureHTTP = file.InsecureHTTP || f.InsecureHTTP
+	file.AccessLogQuery = file.AccessLogQuery || f.AccessLogQuery
 	file.acceptLoss = f.acceptLoss
 	for _, text := range routes {
 		r, err := routeFlag(text)
@@ -150,6 +154,14 @@ func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Op
 	listener, err := net.Listen("tcp", file.Listen)
 	if err != nil {
 		return listenFailure(file.Listen, err)
+	}
+	if to := file.AccessLog; to != "" && to != "off" {
+		log, err := gateway.OpenAccessLog(to)
+		if err != nil {
+			return errors.Join(&failure{code: exitFailed, what: err.Error(), err: err}, listener.Close())
+		}
+		defer log.Close()
+		opts.AccessLog, opts.AccessLogQuery = log, file.AccessLogQuery
 	}
 	g, err := gateway.Open(ctx, opts)
 	if err != nil {

@@ -50,6 +50,8 @@ type gatewayFile struct {
 	TrustedProxies []string          `toml:"trusted_proxies"`
 	MetricsListen  string            `toml:"metrics_listen"`
 	InsecureHTTP   bool              `toml:"insecure_http"`
+	AccessLog      string            `toml:"access_log"`
+	AccessLogQuery bool              `toml:"access_log_query"`
 	TLS            gatewayTLS        `toml:"tls"`
 	Peers          map[string]string `toml:"peers"`
 	Routes         []gatewayRoute    `toml:"routes"`

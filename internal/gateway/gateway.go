@@ -38,6 +38,7 @@ type Gateway struct {
 	desk    *desk
 	routes  []*lane
 	metrics *metrics
+	access  *accessLog // nil: none
 	mux     *http.ServeMux
 
 	sender   *gather.Sender
@@ -77,14 +78,15 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	g.eraser = gather.NewEraser(opts.Client, func(queue string, replies int, err error) {
 		g.log.Debug("replies stay in their queue and will come again", "queue", queue, "count", replies, "err", err)
 	})
+	if opts.AccessLog != nil {
+		g.access = newAccessLog(opts.AccessLog, opts.AccessLogQuery, opts.Log)
+	}
 	g.metrics = newMetrics(opts.Registry, g)
 	g.forwards = newForwards(g)
 	g.others = newNeighbours(g)
 	g.ctx, g.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := g.begin(ctx); err != nil {
-		g.stop(errClosing)
-		g.running.Wait()
-		return nil, errors.Join(err, kept.close())
+		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }
@@ -182,6 +184,9 @@ func (g *Gateway) Close() error {
 	g.running.Wait()
 	g.sender.Wait()
 	g.eraser.Wait()
+	if g.access != nil {
+		g.access.close()
+	}
 	return g.store.close()
 }
 

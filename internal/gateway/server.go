@@ -31,7 +31,7 @@ type ServerOptions struct {
 // where to come back, and returns when they have been, or after grace. The listener is closed then; the gateway is not.
 func Serve(ctx context.Context, g *Gateway, listener net.Listener, o ServerOptions, grace time.Duration) error {
 	server := &http.Server{
-		Handler: http1.EndUnclear(g), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: o.HeadersMax,
+		Handler: http1.EndUnclear(g.accessLogged()), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: o.HeadersMax,
 		ErrorLog:  slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
 		Protocols: new(http.Protocols),
 	}
