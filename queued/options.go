@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// VisibilityDefault is what Options.Visibility is when it is zero: a third of the 30 s for which a gateway waits by default, so that
-// a request whose server dies is done by another while its asker still waits.
+// VisibilityDefault is what Options.Visibility is when it is zero: a third of the 30 s for which a gateway waits by
+// default, so that a request whose server dies is done by another while its asker still waits.
 const VisibilityDefault = 10 * time.Second
 
 // Options say how a queued server works. Their zero value works.
@@ -22,8 +22,9 @@ type Options struct {
 	// Pollers is how many calls wait for requests at once. 0: 2. At most 100.
 	Pollers int
 	// Visibility is for how long a request stays hidden from other servers unless this one says that it is still at
-	// work, which it does three times as often. When a server dies, this is the wait until another takes over, so it should be
-	// at most half of what askers wait for a reply. In whole seconds; 0: VisibilityDefault. From 3 s to 12 h.
+	// work, which it does three times as often. When a server dies, this is the wait until another takes over, so it
+	// should be at most half of what askers wait for a reply. In whole seconds; 0: VisibilityDefault. From 3 s to 12
+	// h.
 	Visibility time.Duration
 	// Timeout is the longest that the handler may take for a request; its context ends then, and the asker gets 504. 0:
 	// 15 min. At most 11 h. The deadline of the request counts besides.
@@ -37,8 +38,8 @@ type Options struct {
 
 	// Keys sign replies. If there are any, a request must be signed with one of them.
 	Keys Keyring
-	// Uses remembers which signed requests were begun, so that copies of them are dropped. Nil, with Keys: the last 262,144 of
-	// them, until Serve returns.
+	// Uses remembers which signed requests were begun, so that copies of them are dropped. Nil, with Keys: the last
+	// 262,144 of them, until Serve returns.
 	Uses Uses
 	// Rules say which requests are taken.
 	Rules Rules

@@ -123,8 +123,8 @@ func (k Keyring) Sign(kind Kind, body string, now time.Time) string {
 }
 
 // Verify checks a signature of a message body. The error matches [ErrSignature] and says what is wrong. How old a
-// signature may be is not limited here: requests wait as long as they must, and their deadline is part of what is signed. A server
-// takes no request whose signature is older than [SignatureAgeMax].
+// signature may be is not limited here: requests wait as long as they must, and their deadline is part of what is
+// signed. A server takes no request whose signature is older than [SignatureAgeMax].
 func (k Keyring) Verify(kind Kind, body, signature string, now time.Time) error {
 	_, err := k.verify(kind, body, signature, now)
 	return err

@@ -9,14 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Uses remembers which message of the queue carries which signed request, so that a copy of a message is not executed: whoever
-// can read the queue and write to it could otherwise have a request done again. The id that the queue gives to each message tells
-// a copy from a redelivery: a message that comes again, since its server died, has the id that it had. Its methods are called
-// from many goroutines at once.
+// Uses remembers which message of the queue carries which signed request, so that a copy of a message is not
+// executed: whoever can read the queue and write to it could otherwise have a request done again. The id that the
+// queue gives to each message tells a copy from a redelivery: a message that comes again, since its server died, has
+// the id that it had. Its methods are called from many goroutines at once.
 type Uses interface {
-	// Use notes that a message carries a request, unless another message does, and reports whether it does. What is noted is kept
-	// until a time at least, and must survive the server if copies are to be noticed after it. With an error the
-	// request is given back to the queue.
+	// Use notes that a message carries a request, unless another message does, and reports whether it does. What is
+	// noted is kept until a time at least, and must survive the server if copies are to be noticed after it. With an
+	// error the request is given back to the queue.
 	Use(request, message string, until time.Time) (bool, error)
 	// Forget lets the next message carry a request.
 	Forget(request string) error
@@ -28,8 +28,8 @@ const SignatureAgeMax = 14 * 24 * time.Hour
 // usesMax is how many requests are remembered by a server that was given no Uses. Each takes about 100 bytes.
 const usesMax = 1 << 18
 
-// use reports whether the handler may be called, as far as it depends on other messages with the same request. If not, the
-// message is done with, or to be hidden for a while.
+// use reports whether the handler may be called, as far as it depends on other messages with the same request. If
+// not, the message is done with, or to be hidden for a while.
 func (j *job) use() (ok, done bool, after time.Duration) {
 	if len(j.Keys) == 0 {
 		return true, false, 0
@@ -39,7 +39,7 @@ func (j *job) use() (ok, done bool, after time.Duration) {
 		until = d
 	}
 	message := aws.ToString(j.message.MessageId)
-	ours, err := j.Uses.Use(j.request.ID, message, until.Add(clockSkewMax))
+	ours, err := j.Uses.Use(j.identity(), message, until.Add(clockSkewMax))
 	switch {
 	case err != nil:
 		j.Logger.Error("a request is not begun, since it cannot be remembered", "request", j.request.ID, "err", err)
@@ -52,13 +52,21 @@ func (j *job) use() (ok, done bool, after time.Duration) {
 	return true, false, 0
 }
 
-// MayComeAgain lets another message carry the request, where copies of signed requests are refused: for a handler that keeps the
-// message elsewhere, such as in a dead-letter queue, to be sent again.
+// identity tells the signed request from others. A plain one has no id that is signed, so its signature stands for it.
+func (j *job) identity() string {
+	if j.plain {
+		return attribute(j.message, AttributeSignature)
+	}
+	return j.request.ID
+}
+
+// MayComeAgain lets another message carry the request, where copies of signed requests are refused: for a handler
+// that keeps the message elsewhere, such as in a dead-letter queue, to be sent again.
 func (d Delivery) MayComeAgain() error {
 	if d.job == nil || len(d.job.Keys) == 0 {
 		return nil
 	}
-	return d.job.Uses.Forget(d.Request.ID)
+	return d.job.Uses.Forget(d.job.identity())
 }
 
 // recentUses is a Uses in memory. When it is full, what was noted first is forgotten.
@@ -101,7 +109,8 @@ func (u *recentUses) Use(request, message string, until time.Time) (bool, error)
 	if len(u.order) >= u.max {
 		if now.Sub(u.warned) >= time.Minute {
 			u.warned = now
-			u.logger.Warn("more signed requests come than can be remembered, so copies of the oldest are not noticed", "remembered", u.max)
+			u.logger.Warn("more signed requests come than are remembered, so copies of the oldest are not noticed",
+				"remembered", u.max)
 		}
 		u.drop()
 	}

@@ -59,6 +59,13 @@ func TestACopyOfASignedRequestIsNotExecuted(t *testing.T) {
 			w.pass(9 * time.Minute)
 			w.send(body, signed(body))
 		}, func() string { return asked(map[string]any{"deadline": inMinutes(10)}) }, 1, "a copy of a signed request is dropped"},
+		{"a plain message of the temporary queues client", func(w *world, body string) {
+			attributes := signed(body)
+			attributes["ResponseQueueUrl"] = w.create(replies, nil)
+			w.send(body, attributes)
+			w.pass(2 * time.Second)
+			w.send(body, attributes)
+		}, func() string { return "plain" }, 1, "a copy of a signed request is dropped"},
 		{"another request", func(w *world, body string) {
 			w.send(body, signed(body))
 			other := strings.Replace(body, `"r-1"`, `"r-2"`, 1)

@@ -87,7 +87,8 @@ func (f *backendFlags) declare(cmd *cobra.Command) {
 	flags.IntSliceVar(&f.retryStatuses, "retry-status", nil, "answers of the server that are tried again too, such as 502,503")
 	flags.StringVar(&f.deadLetter, "dead-letter", "", "queue for requests that failed (default: as the queue's redrive policy says)")
 	flags.StringVar(&f.keys, "signing-keys", "", "file of keys, one \"id secret\" to a line: requests must be signed, and replies are")
-	flags.StringVar(&f.state, "state", "", "folder in which signed requests are remembered, so that copies of them are dropped\n(default: $STATE_DIRECTORY, or forebay in $XDG_STATE_HOME or ~/.local/state; one backend each)")
+	flags.StringVar(&f.state, "state", "", "folder in which signed requests are remembered, so that copies are dropped\n"+
+		"(default: $STATE_DIRECTORY, or forebay in $XDG_STATE_HOME or ~/.local/state)")
 	flags.BoolVar(&f.acceptLoss, "accept-loss", false, "start although some of what --state remembers is lost")
 	flags.StringSliceVar(&f.methods, "only-method", nil, "take these methods alone")
 	flags.StringSliceVar(&f.paths, "only-path", nil, "take these paths, and what is below them, alone")
@@ -214,22 +215,19 @@ func (a *app) backend(ctx context.Context, f *backendFlags) error {
 	if err != nil {
 		return err
 	}
-	if uses != nil {
-		serving.Uses = uses
+	if uses == nil {
+		return f.serve(ctx, c, url, proxy, serving)
 	}
-	err = a.serveBackend(ctx, c, url, proxy, serving, f)
-	if uses != nil {
-		err = errors.Join(err, uses.Close())
-	}
-	return err
+	serving.Uses = uses
+	return errors.Join(f.serve(ctx, c, url, proxy, serving), uses.Close())
 }
 
-// serveBackend answers requests until ctx ends.
-func (a *app) serveBackend(ctx context.Context, c *client, url string, proxy *backend.Proxy, serving queued.Options, f *backendFlags) error {
+// serve answers requests until ctx ends.
+func (f *backendFlags) serve(ctx context.Context, c *client, url string, proxy *backend.Proxy, serving queued.Options) error {
 	logger := serving.Logger
 	if wait := gateway.WaitDefault; 2*serving.Visibility > wait {
-		logger.Warn("if this backend dies, another takes its requests so late that clients may not wait for it; use a shorter "+
-			"--visibility, or a longer wait on the gateway's route", "visibility", serving.Visibility, "usual_wait", wait)
+		logger.Warn("if this backend dies, its requests are done by another when clients may not wait any more; shorten "+
+			"--visibility, or lengthen wait in the gateway's route", "visibility", serving.Visibility, "usual_wait", wait)
 	}
 	logger.Info("ready", "queue", f.queue, "to", proxy.To.String(), "tries", proxy.Tries)
 	notify("READY=1", logger)

@@ -14,8 +14,8 @@ import (
 // backendsMax is how many backends of one queue share the folder that is used when none is given.
 const backendsMax = 100
 
-// openUses opens the memory of signed requests, which is nil when requests need not be signed. Backends that are given no folder
-// take the first of theirs that no other uses, so that one that starts again remembers what it did.
+// openUses opens the memory of signed requests, which is nil when requests need not be signed. Backends that are
+// given no folder take the first of theirs that no other uses, so that one that starts again remembers what it did.
 func openUses(f *backendFlags, queue string, logger *slog.Logger) (*backend.Uses, error) {
 	if f.keys == "" {
 		return nil, nil
@@ -26,7 +26,7 @@ func openUses(f *backendFlags, queue string, logger *slog.Logger) (*backend.Uses
 	}
 	base, ok := stateHome()
 	if !ok {
-		logger.Warn("copies of signed requests are noticed until this backend ends, and not after that; give --state FOLDER")
+		logger.Warn("copies of signed requests are noticed until this backend ends; for longer, give --state FOLDER")
 		return nil, nil
 	}
 	for n := 1; ; n++ {
@@ -44,7 +44,8 @@ func openUses(f *backendFlags, queue string, logger *slog.Logger) (*backend.Uses
 
 func openUsesIn(folder string, o backend.UsesOptions) (*backend.Uses, error) {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
-		return nil, &failure{code: exitFailed, what: fmt.Sprintf("signed requests cannot be remembered: %v", err), err: err,
+		what := fmt.Sprintf("signed requests cannot be remembered: %v", err)
+		return nil, &failure{code: exitFailed, what: what, err: err,
 			hints: []string{"Choose a folder:  forebay backend --state FOLDER"}}
 	}
 	uses, err := backend.OpenUses(folder, o)

@@ -71,9 +71,9 @@ func (a *app) gatewayCommand() *cobra.Command {
 	flags.StringVar(&given.TLS.Cert, "tls-cert", "", "certificate file, PEM; read again when it changes")
 	flags.StringVar(&given.TLS.Key, "tls-key", "", "key file of the certificate, PEM")
 	flags.BoolVar(&given.InsecureHTTP, "insecure-http", false, "listen beyond this machine without TLS")
-	flags.StringVar(&given.AccessLog, "access-log", "off", "a line of JSON for each request, to a file, stdout or stderr; off: none")
-	flags.BoolVar(&given.AccessLogQuery, "access-log-query", false, "queries in the access log too, which may hold secrets")
-	flags.BoolVar(&given.acceptLoss, "accept-loss", false, "start although replies, keys or names in the state folder are lost, with what is left")
+	flags.StringVar(&given.AccessLog, "access-log", "off", "a line for each request, to a file, stdout or stderr; or off")
+	flags.BoolVar(&given.AccessLogQuery, "access-log-query", false, "queries in the access log too; they may hold secrets")
+	flags.BoolVar(&given.acceptLoss, "accept-loss", false, "start with what is left of a state folder that has lost something")
 	flags.StringVar(&format, "log-format", "auto", "auto, text or json")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd

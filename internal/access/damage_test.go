@@ -9,7 +9,8 @@ import (
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
-// TestADamagedKeysFileIsNoticed flips a bit of every byte, and cuts at every byte. What is read is what was written, or nothing is.
+// TestADamagedKeysFileIsNoticed flips a bit of every byte, and cuts at every byte. What is read is what was written,
+// or nothing is.
 func TestADamagedKeysFileIsNoticed(t *testing.T) {
 	k := openTestKeys(t)
 	if _, err := k.Create("web", KeyOptions{Grants: []queue.Grant{{Kind: queue.GrantSend, Queues: "a-*"}}}); err != nil {

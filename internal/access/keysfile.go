@@ -32,8 +32,8 @@ type keysFile struct {
 	Checksum string      `json:"checksum,omitempty"` // as checksum returns; files of older programs have none
 }
 
-// checksum is the CRC-32C of what the file says, in hexadecimal. One changed bit could otherwise give a key the rights to another
-// queue, or another secret, without a word.
+// checksum is the CRC-32C of what the file says, in hexadecimal. One changed bit could otherwise give a key the
+// rights to another queue, or another secret, without a word.
 func (f keysFile) checksum() (string, error) {
 	f.Checksum = ""
 	text, err := json.Marshal(f)
@@ -44,8 +44,8 @@ func (f keysFile) checksum() (string, error) {
 func (f keysFile) check() error {
 	sum, err := f.checksum()
 	if err == nil && f.Checksum != "" && f.Checksum != sum {
-		err = fmt.Errorf("it is damaged: its checksum is %s, not %s; restore it from a backup, or, if you have changed it yourself, "+
-			"take the member \"checksum\" out", sum, f.Checksum)
+		err = fmt.Errorf("it is damaged: its checksum is %s, not %s; restore it from a backup, "+
+			"or, if you have changed it yourself, take the member \"checksum\" out", sum, f.Checksum)
 	}
 	return err
 }

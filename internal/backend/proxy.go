@@ -255,7 +255,7 @@ func (p *Proxy) again(r *http.Request, d queued.Delivery, err error, after time.
 			return d.GiveBack(retryHigh)
 		}
 		if err := d.MayComeAgain(); err != nil {
-			log.Warn("a signed request that is in the dead-letter queue will be taken for a copy when it is sent again", "cause", err)
+			log.Warn("a dead-lettered request will be taken for a copy when it is sent again", "cause", err)
 		}
 	}
 	log.Error("a request has failed")

@@ -16,8 +16,8 @@ import (
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 )
 
-// UsesMaxDefault is how many requests are remembered at once, each with about 100 bytes on the disk: for the 15 minutes of a
-// gateway's default deadline, 4,400 a second.
+// UsesMaxDefault is how many requests are remembered at once, each with about 100 bytes on the disk: for the 15
+// minutes of a gateway's default deadline, 4,400 a second.
 const UsesMaxDefault = 4_000_000
 
 const (
@@ -41,8 +41,8 @@ type UsesOptions struct {
 	Fatal      func(error) // called when the disk has failed; must end the process. Nil: exit
 }
 
-// Uses is a queued.Uses on disk: what it has noted survives the backend, and it is not opened when something of that is lost.
-// It is safe for concurrent use.
+// Uses is a queued.Uses on disk: what it has noted survives the backend, and it is not opened when something of that
+// is lost. It is safe for concurrent use.
 type Uses struct {
 	db      *pebblestore.KV
 	max     int64
@@ -63,11 +63,13 @@ func OpenUses(folder string, o UsesOptions) (*Uses, error) {
 	db, err := pebblestore.OpenKV(folder, pebblestore.KVOptions{Title: "memory of signed requests " + folder, FS: o.FS,
 		AcceptLoss: o.AcceptLoss, Logger: o.Logger, Fatal: o.Fatal})
 	if err != nil {
-		return nil, fmt.Errorf("%w; each backend needs a folder of its own (--state). If it is damaged: restore the folder, or move it and "+
-			"%s.witness away to begin anew, after which copies of requests from before are not noticed", err, folder)
+		return nil, fmt.Errorf("%w; each backend needs a folder of its own (--state). If it is damaged: restore the folder, "+
+			"or move it and %s.witness away to begin anew, after which copies of requests from before are not noticed",
+			err, folder)
 	}
 	u := &Uses{db: db, max: o.Max}
-	if err := db.Scan([]byte{kindUse}, []byte{kindUse + 1}, func(_, _ []byte) bool { u.count.Add(1); return true }); err != nil {
+	count := func(_, _ []byte) bool { u.count.Add(1); return true }
+	if err := db.Scan([]byte{kindUse}, []byte{kindUse + 1}, count); err != nil {
 		return nil, errors.Join(fmt.Errorf("memory of signed requests %s: %w", folder, err), db.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -167,7 +169,8 @@ func (u *Uses) expire(now time.Time) error {
 	}
 }
 
-// expireOne forgets a request, unless it was noted again since. It does not wait for the disk: what comes back is expired again.
+// expireOne forgets a request, unless it was noted again since. It does not wait for the disk: what comes back is
+// expired again.
 func (u *Uses) expireOne(due []byte, now time.Time) error {
 	key := due[9:]
 	lock := &u.stripes[key[1]]

@@ -11,9 +11,9 @@ import (
 // accessLookEvery is how often it is looked whether the file of an access log was moved away.
 const accessLookEvery = time.Second
 
-// OpenAccessLog returns where an access log goes: "stdout", "stderr", or a file, which is made for its owner alone and
-// appended to. A file that is moved or removed, as log rotation does, is made again within a second of the next request. Write is
-// called by one goroutine at a time; the caller closes what it gets.
+// OpenAccessLog returns where an access log goes: "stdout", "stderr", or a file, which is made for its owner alone
+// and appended to. A file that is moved or removed, as log rotation does, is made again within a second of the next
+// request. Write is called by one goroutine at a time; the caller closes what it gets.
 func OpenAccessLog(to string) (io.WriteCloser, error) {
 	switch to {
 	case "stdout":
@@ -23,7 +23,7 @@ func OpenAccessLog(to string) (io.WriteCloser, error) {
 	}
 	f := &accessFile{path: to}
 	if err := f.open(); err != nil {
-		return nil, fmt.Errorf("the access log cannot be opened: %w; give a file in a folder that exists, stdout or stderr", err)
+		return nil, fmt.Errorf("the access log cannot be opened: %w; give stdout, stderr or a file in a folder that exists", err)
 	}
 	return f, nil
 }

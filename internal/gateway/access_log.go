@@ -18,7 +18,8 @@ const (
 	accessWarnings = time.Minute
 )
 
-// The outcomes of a request in the access log, beside what the header Forebay-Reply says: complete, partial and pending.
+// The outcomes of a request in the access log, beside what the header Forebay-Reply says: complete, partial and
+// pending.
 const (
 	outcomeRefused = "refused" // by the gateway; no backend has seen the request
 	outcomeOwn     = "own"     // a page or script of the gateway itself
@@ -26,8 +27,8 @@ const (
 	outcomeBroken  = "broken"  // the answer broke off
 )
 
-// accessLog writes a line of JSON for each request, to a writer that may be slow: lines for which there is no room are dropped,
-// and counted, so that the log never holds a request up. It is safe for concurrent use.
+// accessLog writes a line of JSON for each request, to a writer that may be slow: lines for which there is no room
+// are dropped, and counted, so that the log never holds a request up. It is safe for concurrent use.
 type accessLog struct {
 	handler slog.Handler // makes the lines
 	query   bool
@@ -40,15 +41,19 @@ type accessLog struct {
 }
 
 func newAccessLog(to io.Writer, query bool, logger *slog.Logger) *accessLog {
-	a := &accessLog{query: query, to: to, logger: logger, lines: make(chan []byte, accessLinesMax), stop: make(chan struct{})}
-	a.handler = slog.NewJSONHandler(lineWriter{a}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, attr slog.Attr) slog.Attr {
-		if attr.Key == slog.LevelKey || attr.Key == slog.MessageKey {
-			return slog.Attr{} // all lines are alike
-		}
-		return attr
-	}})
+	a := &accessLog{query: query, to: to, logger: logger}
+	a.lines, a.stop = make(chan []byte, accessLinesMax), make(chan struct{})
+	a.handler = slog.NewJSONHandler(lineWriter{a}, &slog.HandlerOptions{ReplaceAttr: withoutLevel})
 	a.done.Go(a.run)
 	return a
+}
+
+// withoutLevel takes out what is the same in all lines.
+func withoutLevel(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Key == slog.LevelKey || attr.Key == slog.MessageKey {
+		return slog.Attr{}
+	}
+	return attr
 }
 
 // lineWriter puts lines, one a call, where run finds them.
@@ -95,7 +100,7 @@ func (a *accessLog) run() {
 		}
 		_, err := a.to.Write(group)
 		if dropped := a.dropped.Load(); (err != nil || dropped > told) && time.Since(last) >= accessWarnings {
-			a.logger.Warn("the access log has gaps; is its disk full, or its reader slow?", "dropped", dropped-told, "err", err)
+			a.logger.Warn("the access log has gaps; look at its disk or its reader", "dropped", dropped-told, "err", err)
 			told, last = dropped, time.Now()
 		}
 	}
@@ -165,12 +170,14 @@ func (l *accessLog) write(g *Gateway, r *http.Request, a *access, path string, b
 		}
 	}
 	line := slog.NewRecord(began, slog.LevelInfo, "", 0)
-	line.AddAttrs(slog.String("method", clipText(r.Method)), slog.String("host", clipText(r.Host)), slog.String("path", clipText(path)))
+	line.AddAttrs(slog.String("method", clipText(r.Method)), slog.String("host", clipText(r.Host)),
+		slog.String("path", clipText(path)))
 	if l.query && r.URL.RawQuery != "" && path == r.URL.Path {
 		line.AddAttrs(slog.String("query", clipText(r.URL.RawQuery)))
 	}
-	line.AddAttrs(slog.Int("status", a.status), slog.Int64("bytes", a.bytes), slog.Float64("duration", now.Sub(began).Seconds()),
-		slog.Float64("wait", wait.Seconds()), slog.String("client", g.remote(r)), slog.String("request_id", a.request),
+	line.AddAttrs(slog.Int("status", a.status), slog.Int64("bytes", a.bytes),
+		slog.Float64("duration", now.Sub(began).Seconds()), slog.Float64("wait", wait.Seconds()),
+		slog.String("client", g.remote(r)), slog.String("request_id", a.request),
 		slog.String("route", a.route), slog.String("outcome", a.outcome))
 	_ = l.handler.Handle(context.Background(), line) // lineWriter has no errors
 }

@@ -24,8 +24,8 @@ var damagePoints = flag.Int("damage.points", 15, "damages of each kind, of each 
 // damageKinds are the kinds of files that a reply store has, by what their names begin or end with.
 var damageKinds = []string{".log", ".sst", "MANIFEST-", "OPTIONS-", "marker.", ".witness"}
 
-// TestDamage damages one file of a reply store at a time. A gateway must then serve all that it had, or refuse in words: it must
-// never begin as if it had promised nothing, nor give a reply that is not the one that came.
+// TestDamage damages one file of a reply store at a time. A gateway must then serve all that it had, or refuse in
+// words: it must never begin as if it had promised nothing, nor give a reply that is not the one that came.
 func TestDamage(t *testing.T) {
 	if !apart(t) {
 		return
@@ -91,7 +91,8 @@ func TestAMissingFileOfTheStoreIsNoticed(t *testing.T) {
 
 const damageKeys = 40 // of which every other one has a reply
 
-// damageSource is a store as a crash leaves it: keys, replies and a note, in tables and in the log, with the witness up to date.
+// damageSource is a store as a crash leaves it: keys, replies and a note, in tables and in the log, with the witness
+// up to date.
 func damageSource(t *testing.T) *vfs.MemFS {
 	t.Helper()
 	var crashed *vfs.MemFS

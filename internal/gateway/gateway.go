@@ -66,8 +66,8 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax, acceptLoss: opts.AcceptLoss,
-		log: opts.Log, fatal: opts.Fatal})
+	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax,
+		acceptLoss: opts.AcceptLoss, log: opts.Log, fatal: opts.Fatal})
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +101,9 @@ func (g *Gateway) begin(ctx context.Context) error {
 			return err
 		}
 		if lane.Wait > 0 && lane.Wait < 2*queued.VisibilityDefault {
-			g.log.Warn("clients get no reply in time from a second backend when a backend that dies has had their request, unless its "+
-				"--visibility is shortened to half of the route's wait", "route", lane.Name, "wait", lane.Wait, "visibility", queued.VisibilityDefault)
+			g.log.Warn("the request of a backend that dies is done by another when clients may not wait any more; lengthen wait, "+
+				"or shorten the backends' --visibility to half of it",
+				"route", lane.Name, "wait", lane.Wait, "usual_visibility", queued.VisibilityDefault)
 		}
 		g.routes = append(g.routes, lane)
 	}

@@ -20,8 +20,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// apart runs a test in a process of its own, since a database that has failed is not closed and leaves goroutines behind. It
-// reports whether this is that process; in the other one the test is over.
+// apart runs a test in a process of its own, since a database that has failed is not closed and leaves goroutines
+// behind. It reports whether this is that process; in the other one the test is over.
 func apart(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(apartVariable) != "" {

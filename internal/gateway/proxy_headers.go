@@ -5,31 +5,33 @@ import (
 	"strings"
 )
 
-// proxyFields are the header fields by which proxies tell servers where a request came from, how, and in whose name. Servers and
-// frameworks believe them, so they pass only from a proxy that the gateway trusts. The names are in small letters.
+// proxyFields are the header fields by which proxies tell servers where a request came from, how, and in whose name.
+// Servers and frameworks believe them, so they pass only from a proxy that the gateway trusts. The names are in small
+// letters.
 var proxyFields = fieldSet(
 	"forwarded",
 	// the client's address
-	"x-real-ip", "true-client-ip", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr", "remote-addr",
-	"x-originating-ip", "x-proxyuser-ip", "proxy-client-ip", "wl-proxy-client-ip", "fastly-client-ip", "x-azure-clientip",
-	"x-azure-socketip", "x-appengine-user-ip", "x-appengine-remote-addr", "x-nf-client-connection-ip", "fly-client-ip",
-	"do-connecting-ip", "x-vercel-forwarded-for", "x-vercel-ip-country", "x-envoy-external-address", "x-envoy-original-path",
-	"x-sourcefire-client-ip", "x-ms-forwarded-client-ip",
+	"x-real-ip", "true-client-ip", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr",
+	"remote-addr", "x-originating-ip", "x-proxyuser-ip", "proxy-client-ip", "wl-proxy-client-ip", "fastly-client-ip",
+	"x-azure-clientip", "x-azure-socketip", "x-appengine-user-ip", "x-appengine-remote-addr",
+	"x-nf-client-connection-ip", "fly-client-ip", "do-connecting-ip", "x-vercel-forwarded-for", "x-vercel-ip-country",
+	"x-envoy-external-address", "x-envoy-original-path", "x-sourcefire-client-ip", "x-ms-forwarded-client-ip",
 	// scheme, host, port and path before a proxy
-	"front-end-https", "x-scheme", "x-url-scheme", "x-host", "x-http-host-override", "x-ssl", "x-https", "x-request-uri", "x-script-name",
-	"x-server-name", "x-server-port",
+	"front-end-https", "x-scheme", "x-url-scheme", "x-host", "x-http-host-override", "x-ssl", "x-https",
+	"x-request-uri", "x-script-name", "x-server-name", "x-server-port",
 	// who the client is, in the words of the proxy
-	"remote-user", "x-remote-user", "x-remote-group", "x-remote-groups", "x-authenticated-user", "x-authenticated-email",
-	"x-authenticated-groups", "x-authenticated-userid", "x-client-cert", "x-client-dn", "x-client-verify", "x-ssl-cert",
+	"remote-user", "x-remote-user", "x-remote-group", "x-remote-groups", "x-authenticated-user",
+	"x-authenticated-email", "x-authenticated-groups", "x-authenticated-userid", "x-client-cert", "x-client-dn",
+	"x-client-verify", "x-ssl-cert",
 	// read as the environment variable HTTP_PROXY by programs behind CGI
 	"proxy",
 )
 
 // proxyPrefixes begin the names of more such fields.
 var proxyPrefixes = []string{
-	"x-forwarded", "x-original-", "x-rewrite-", "cf-", "cloudfront-", "x-client-cert-", "x-ssl-client-", "ssl-client-", "x-arr-",
-	"x-appengine-user-", "x-goog-iap-", "x-goog-authenticated-user-", "x-amzn-oidc-", "x-amzn-mtls-", "x-auth-request-", "x-ms-client-principal",
-	"akamai-",
+	"x-forwarded", "x-original-", "x-rewrite-", "cf-", "cloudfront-", "x-client-cert-", "x-ssl-client-",
+	"ssl-client-", "x-arr-", "x-appengine-user-", "x-goog-iap-", "x-goog-authenticated-user-", "x-amzn-oidc-",
+	"x-amzn-mtls-", "x-auth-request-", "x-ms-client-principal", "akamai-",
 }
 
 func fieldSet(names ...string) map[string]bool {
@@ -40,9 +42,9 @@ func fieldSet(names ...string) map[string]bool {
 	return set
 }
 
-// proxyField reports whether a header field is one of those of proxies. Names are compared as a server behind CGI, WSGI, Rack
-// or PHP reads them, where each character that is no letter and no digit is the same; plain is false when the name is not written
-// with hyphens, as no proxy does it.
+// proxyField reports whether a header field is one of those of proxies. Names are compared as a server behind CGI,
+// WSGI, Rack or PHP reads them, where each character that is no letter and no digit is the same; plain is false when
+// the name is not written with hyphens, as no proxy does it.
 func proxyField(name string) (is, plain bool) {
 	plain = true
 	key := strings.Map(func(c rune) rune {
@@ -62,8 +64,8 @@ func proxyField(name string) (is, plain bool) {
 	return is, plain
 }
 
-// stripProxyFields takes the fields of proxies out of what a client has sent: all of them from a stranger, and from a trusted
-// proxy those that it cannot have written itself.
+// stripProxyFields takes the fields of proxies out of what a client has sent: all of them from a stranger, and from a
+// trusted proxy those that it cannot have written itself.
 func stripProxyFields(h http.Header, trusted bool) {
 	for name := range h {
 		if is, plain := proxyField(name); is && (!trusted || !plain) {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// sealed is a small file of lines whose damage is noticed: each line has a checksum behind it, and a last line says that nothing
-// was cut off. People may add lines by hand, without a checksum, and get it at the next start. Empty lines and those that begin
-// with # are theirs.
+// sealed is a small file of lines whose damage is noticed: each line has a checksum behind it, and a last line says
+// that nothing was cut off. People may add lines by hand, without a checksum, and get it at the next start. Empty
+// lines and those that begin with # are theirs.
 type sealed struct {
 	path  string
 	raw   []string // all lines as they stand in the file
@@ -34,7 +34,8 @@ func checksumOf(line string) string {
 	return fmt.Sprintf("%08x", crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// openSealed reads a file, which it makes of first when there is none. The error says where the damage is and what to do.
+// openSealed reads a file, which it makes of first when there is none. The error says where the damage is and what to
+// do.
 func openSealed(path string, first func() string) (*sealed, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -70,8 +71,8 @@ func (f *sealed) parse(text string) error {
 		}
 		plain, sum, has := cutChecksum(line)
 		if has && sum != checksumOf(plain) {
-			return fmt.Errorf("%s:%d is damaged: its checksum is %s, want %s; %s, or, if you have changed the line yourself, "+
-				"take its last word away", f.path, len(f.raw), sum, checksumOf(plain), restoreAdvice)
+			return fmt.Errorf("%s:%d is damaged: its checksum is %s, want %s; %s, or, if you have changed the line "+
+				"yourself, take its last word away", f.path, len(f.raw), sum, checksumOf(plain), restoreAdvice)
 		}
 		if has {
 			checked++
@@ -97,7 +98,8 @@ func cutChecksum(line string) (plain, sum string, has bool) {
 	return plain, line[i+1:], true
 }
 
-// swallowed reports whether a comment was a line with a checksum before a bit of it, or of the line end before it, has changed.
+// swallowed reports whether a comment was a line with a checksum before a bit of it, or of the line end before it,
+// has changed.
 func swallowed(comment string) bool {
 	plain, _, has := cutChecksum(comment)
 	return has && len(plain)-strings.LastIndexByte(plain, ' ') > keyBytes
@@ -121,8 +123,8 @@ func (f *sealed) text() string {
 	return b.String()
 }
 
-// seal adds the checksums that are missing. A file that cannot be replaced, such as a mounted secret, stays without: whoever
-// mounts it guards it.
+// seal adds the checksums that are missing. A file that cannot be replaced, such as a mounted secret, stays without:
+// whoever mounts it guards it.
 func (f *sealed) seal() {
 	info, err := os.Lstat(f.path)
 	if !f.open || err != nil || !info.Mode().IsRegular() {

@@ -25,10 +25,10 @@ const (
 	repliesName  = "replies"
 )
 
-// OpenState reads the key of the site and the name of the gateway, and makes those that are not there: in a new folder, or with
-// acceptLoss. Beside a reply store that is there already, a missing one is an error, since with another key the tokens that clients
-// have would be refused, and under another name their replies would go to a queue that no gateway reads. An empty keyFile is
-// site.key in the folder.
+// OpenState reads the key of the site and the name of the gateway, and makes those that are not there: in a new
+// folder, or with acceptLoss. Beside a reply store that is there already, a missing one is an error, since with
+// another key the tokens that clients have would be refused, and under another name their replies would go to a queue
+// that no gateway reads. An empty keyFile is site.key in the folder.
 func OpenState(folder, keyFile string, acceptLoss bool) (s State, err error) {
 	s.Replies = filepath.Join(folder, repliesName)
 	if keyFile == "" {
@@ -36,7 +36,8 @@ func OpenState(folder, keyFile string, acceptLoss bool) (s State, err error) {
 	}
 	instanceFile := filepath.Join(folder, instanceName)
 	if there, err := anyOf(s.Replies, s.Replies+".witness"); err != nil || there && !acceptLoss {
-		err = errors.Join(err, needFile(keyFile, "the key of the site"), needFile(instanceFile, "the name of the gateway"))
+		err = errors.Join(err, needFile(keyFile, "the key of the site"),
+			needFile(instanceFile, "the name of the gateway"))
 		if err != nil {
 			return s, err
 		}
@@ -62,8 +63,8 @@ func anyOf(paths ...string) (bool, error) {
 func needFile(path, what string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s, %s, is missing beside the replies of a gateway; %s, or make a new one by --accept-loss, "+
-			"after which what clients wait for cannot be fetched", path, what, restoreAdvice)
+		return fmt.Errorf("%s, %s, is missing beside the replies of a gateway; %s, or make a new one by "+
+			"--accept-loss, after which what clients wait for cannot be fetched", path, what, restoreAdvice)
 	}
 	return err
 }
@@ -92,12 +93,14 @@ func openKeys(path string) (*Keys, error) {
 		}
 		key, err := hex.DecodeString(line.text)
 		if err != nil || len(key) != keyBytes {
-			return nil, fmt.Errorf("%s:%d: a key has %d hexadecimal digits; %s", path, line.number, 2*keyBytes, restoreAdvice)
+			return nil, fmt.Errorf("%s:%d: a key has %d hexadecimal digits; %s",
+				path, line.number, 2*keyBytes, restoreAdvice)
 		}
 		k.all = append(k.all, key)
 	}
 	if len(k.all) == 0 || !siteName.MatchString(k.site) {
-		return nil, fmt.Errorf("%s needs a line \"site NAME\", of 1 to 16 small letters and digits, and a key; %s", path, restoreAdvice)
+		return nil, fmt.Errorf("%s needs a line \"site NAME\", of 1 to 16 small letters and digits, and a key; %s",
+			path, restoreAdvice)
 	}
 	f.seal()
 	return k, nil

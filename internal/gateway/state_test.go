@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// newState makes a state folder with a key, a name and what stands for a reply store, and a second key as a rotation leaves it.
+// newState makes a state folder with a key, a name and what stands for a reply store, and a second key as a rotation
+// leaves it.
 func newState(t *testing.T) (folder string, want State) {
 	t.Helper()
 	folder = t.TempDir()
@@ -44,7 +45,8 @@ func appendText(t *testing.T, path, text string) {
 
 func (s State) String() string { return fmt.Sprintf("%s %x %s", s.Keys.site, s.Keys.all, s.Instance) }
 
-// TestADamagedStateFileIsNeverTakenForAnother flips every bit, and cuts at every byte, of the key file and the name of the gateway.
+// TestADamagedStateFileIsNeverTakenForAnother flips every bit, and cuts at every byte, of the key file and the name
+// of the gateway.
 func TestADamagedStateFileIsNeverTakenForAnother(t *testing.T) {
 	folder, want := newState(t)
 	for _, name := range []string{siteKeyName, instanceName} {

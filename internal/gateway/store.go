@@ -83,11 +83,12 @@ func (a attempt) complete() bool { return a.Last >= 0 && a.Parts == a.Last+1 }
 // openStore opens the store, or makes it.
 func openStore(o storeOptions) (*store, error) {
 	db, err := pebblestore.OpenKV(o.folder, pebblestore.KVOptions{
-		Title: "reply store " + o.folder, FS: o.fs, AcceptLoss: o.acceptLoss, Logger: o.log.With("part", "store"), Fatal: o.fatal,
+		Title: "reply store " + o.folder, FS: o.fs, AcceptLoss: o.acceptLoss,
+		Logger: o.log.With("part", "store"), Fatal: o.fatal,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w; it holds replies and what Idempotency-Keys stand for: restore the folder, or, unless another "+
-			"gateway uses it, move it and %s.witness away to begin anew without them", err, o.folder)
+		return nil, fmt.Errorf("%w; it holds replies and what Idempotency-Keys stand for: restore the folder, or, unless "+
+			"another gateway uses it, move it and %s.witness away to begin anew without them", err, o.folder)
 	}
 	s := &store{db: db, max: o.max}
 	if err := errors.Join(s.checkFormat(), s.count()); err != nil {

@@ -26,8 +26,8 @@ type database struct {
 	slowLog limiter
 }
 
-// newDatabase returns the database in the folder name, not opened yet, whose witness is in another file. The caller sets what
-// stands above the empty line.
+// newDatabase returns the database in the folder name, not opened yet, whose witness is in another file. The caller
+// sets what stands above the empty line.
 func newDatabase(fs vfs.FS, name, witnessFile string) *database {
 	return &database{fs: fs, name: name, failure: newFailure(),
 		witness: &witness{fs: fs, name: witnessFile, database: name, wake: make(chan struct{}, 1)}}

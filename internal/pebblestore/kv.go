@@ -14,11 +14,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// KV keeps keys and values of a part that is not the queues, as durably as a Store keeps messages: it is opened by the same
-// steps, watched by the same witness, and fails in the same way. It is safe for concurrent use.
+// KV keeps keys and values of a part that is not the queues, as durably as a Store keeps messages: it is opened by
+// the same steps, watched by the same witness, and fails in the same way. It is safe for concurrent use.
 //
-// The database is the folder given to OpenKV, its witness the file beside it whose name has witnessSuffix added. A database
-// that an older program has made without a witness is taken as it is, and watched from then on.
+// The database is the folder given to OpenKV, its witness the file beside it whose name has witnessSuffix added. A
+// database that an older program has made without a witness is taken as it is, and watched from then on.
 type KV struct {
 	*database
 	fatal   func(error)
@@ -65,15 +65,17 @@ type kvCommit struct {
 // InUse reports whether a KV could not be opened since another process has it.
 func InUse(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
-// OpenKV opens the database in the folder dir, or makes it. It fails with a text for the user when the database is in use,
-// damaged, or has lost what was committed (KVOptions.AcceptLoss). Keys that begin with the byte 0x01 are its own.
+// OpenKV opens the database in the folder dir, or makes it. It fails with a text for the user when the database is in
+// use, damaged, or has lost what was committed (KVOptions.AcceptLoss). Keys that begin with the byte 0x01 are its
+// own.
 func OpenKV(dir string, o KVOptions) (*KV, error) {
 	fs := o.FS
 	if fs == nil {
 		fs = vfs.Default
 	}
 	base := Options{FS: o.FS, Logger: o.Logger, Fatal: o.Fatal, CacheBytes: 8 << 20}.withDefaults()
-	k := &KV{database: newDatabase(fs, dir, dir+witnessSuffix), fatal: base.Fatal, queue: make(chan kvCommit), stopped: make(chan struct{})}
+	k := &KV{database: newDatabase(fs, dir, dir+witnessSuffix), fatal: base.Fatal}
+	k.queue, k.stopped = make(chan kvCommit), make(chan struct{})
 	k.title, k.acceptLoss, k.log = o.Title, o.AcceptLoss, base.Logger
 	k.options = func(readOnly bool) *pebble.Options { return k.pebbleOptions(o, readOnly) }
 	if err := makeDir(fs, fs.PathDir(dir)); err != nil {
@@ -160,8 +162,8 @@ func (k *KV) Get(key []byte) (value []byte, ok bool, err error) {
 	return append([]byte{}, found...), true, closer.Close()
 }
 
-// Scan calls f with the keys from low to before high and their values, in order, until it returns false. Key and value are
-// valid during the call alone. What is committed meanwhile is not seen.
+// Scan calls f with the keys from low to before high and their values, in order, until it returns false. Key and
+// value are valid during the call alone. What is committed meanwhile is not seen.
 func (k *KV) Scan(low, high []byte, f func(key, value []byte) bool) (err error) {
 	if err := k.use(); err != nil {
 		return err
@@ -198,8 +200,8 @@ func (b *Batch) Delete(key []byte) { _ = b.pebble.Delete(key, nil) }
 // DeleteRange adds that the keys from low to before high go.
 func (b *Batch) DeleteRange(low, high []byte) { _ = b.pebble.DeleteRange(low, high, nil) }
 
-// Commit writes a batch, which cannot be used again. With durable it returns once the batch is on the disk, with all that was
-// committed before; without, an end of the process may take the batch back, and the commits after it.
+// Commit writes a batch, which cannot be used again. With durable it returns once the batch is on the disk, with all
+// that was committed before; without, an end of the process may take the batch back, and the commits after it.
 func (k *KV) Commit(b *Batch, durable bool) error {
 	if err := k.use(); err != nil {
 		return err
