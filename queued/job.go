@@ -58,6 +58,7 @@ type job struct {
 	message  types.Message
 	request  *Request
 	plain    bool // the message is in no format
+	signed   time.Time
 	trace    Trace
 	receives int
 	mail     *mail
@@ -111,8 +112,13 @@ func (j *job) read() error {
 	j.trace = trace
 	j.mail = newMail(j)
 	if j.request != nil && len(j.Keys) > 0 {
-		if bad := j.Keys.Verify(KindRequest, body, signature, time.Now()); bad != nil {
+		var bad error
+		if j.signed, bad = j.Keys.verify(KindRequest, body, signature, time.Now()); bad != nil {
 			return bad
+		}
+		if age := time.Since(j.signed); age > SignatureAgeMax {
+			return fmt.Errorf("%w: it is %s old, and a queue keeps a message for %s at most; send the request anew",
+				ErrSignature, age.Round(time.Second), SignatureAgeMax)
 		}
 	}
 	return err
@@ -155,6 +161,9 @@ func (j *job) admit(ctx context.Context) (done bool, after time.Duration, refuse
 	if q.SkipIfGone && j.mail.gone(ctx) {
 		j.Logger.Debug("a request is dropped, its asker has gone", "request", q.ID)
 		return true, 0, true
+	}
+	if ok, done, after := j.use(); !ok {
+		return done, after, true
 	}
 	if q.Once && (j.receives != 1 || !j.seen.first(q.ID)) {
 		done, after = j.answer(ctx, http.StatusBadGateway, ReasonStarted,

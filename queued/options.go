@@ -11,6 +11,10 @@ import (
 	"time"
 )
 
+// VisibilityDefault is what Options.Visibility is when it is zero: a third of the 30 s for which a gateway waits by
+// default, so that a request whose server dies is done by another while its asker still waits.
+const VisibilityDefault = 10 * time.Second
+
 // Options say how a queued server works. Their zero value works.
 type Options struct {
 	// Concurrency is how many requests are handled at once. 0: 64. At most 10,000.
@@ -18,8 +22,9 @@ type Options struct {
 	// Pollers is how many calls wait for requests at once. 0: 2. At most 100.
 	Pollers int
 	// Visibility is for how long a request stays hidden from other servers unless this one says that it is still at
-	// work, which it does three times as often. When a server dies, this is the wait until another takes over. In whole
-	// seconds; 0: 30 s. From 3 s to 12 h.
+	// work, which it does three times as often. When a server dies, this is the wait until another takes over, so it
+	// should be at most half of what askers wait for a reply. In whole seconds; 0: VisibilityDefault. From 3 s to 12
+	// h.
 	Visibility time.Duration
 	// Timeout is the longest that the handler may take for a request; its context ends then, and the asker gets 504. 0:
 	// 15 min. At most 11 h. The deadline of the request counts besides.
@@ -33,6 +38,9 @@ type Options struct {
 
 	// Keys sign replies. If there are any, a request must be signed with one of them.
 	Keys Keyring
+	// Uses remembers which signed requests were begun, so that copies of them are dropped. Nil, with Keys: the last
+	// 262,144 of them, until Serve returns.
+	Uses Uses
 	// Rules say which requests are taken.
 	Rules Rules
 	// Refused says what becomes of requests that are against the rules, or not signed as they must be.
@@ -119,7 +127,7 @@ func below(p, prefix string) bool {
 func (o *Options) fill() error {
 	o.Concurrency = orElse(o.Concurrency, 64)
 	o.Pollers = orElse(o.Pollers, 2)
-	o.Visibility = orElse(o.Visibility, 30*time.Second)
+	o.Visibility = orElse(o.Visibility, VisibilityDefault)
 	o.Timeout = orElse(o.Timeout, 15*time.Minute)
 	o.Grace = orElse(o.Grace, 25*time.Second)
 	o.MessageBytes = orElse(o.MessageBytes, 256<<10)
@@ -129,6 +137,9 @@ func (o *Options) fill() error {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Uses == nil {
+		o.Uses = newRecentUses(o.Logger, usesMax)
 	}
 	for _, pattern := range o.ReplyTo {
 		if _, err := path.Match(pattern, ""); err != nil {

@@ -123,29 +123,37 @@ func (k Keyring) Sign(kind Kind, body string, now time.Time) string {
 }
 
 // Verify checks a signature of a message body. The error matches [ErrSignature] and says what is wrong. How old a
-// signature may be is not limited: requests wait as long as they must, and their deadline is part of what is signed.
+// signature may be is not limited here: requests wait as long as they must, and their deadline is part of what is
+// signed. A server takes no request whose signature is older than [SignatureAgeMax].
 func (k Keyring) Verify(kind Kind, body, signature string, now time.Time) error {
+	_, err := k.verify(kind, body, signature, now)
+	return err
+}
+
+// verify is Verify, and returns when the message was signed.
+func (k Keyring) verify(kind Kind, body, signature string, now time.Time) (signed time.Time, err error) {
 	at, id, sum, err := splitSignature(signature)
 	if err != nil {
-		return err
+		return signed, err
 	}
 	seconds, err := strconv.ParseInt(at, 10, 64)
 	if err != nil {
-		return fmt.Errorf("%w: t is no time in seconds", ErrSignature)
+		return signed, fmt.Errorf("%w: t is no time in seconds", ErrSignature)
 	}
+	signed = time.Unix(seconds, 0)
 	for _, key := range k {
 		if key.ID != id {
 			continue
 		}
 		if !hmac.Equal(sum, key.mac(kind, at, body)) {
-			return fmt.Errorf("%w: it does not fit the %s; key %s", ErrSignature, kind, id)
+			return signed, fmt.Errorf("%w: it does not fit the %s; key %s", ErrSignature, kind, id)
 		}
-		if ahead := time.Unix(seconds, 0).Sub(now); ahead > clockSkewMax {
-			return fmt.Errorf("%w: it is dated %s ahead; check the clocks", ErrSignature, ahead.Round(time.Second))
+		if ahead := signed.Sub(now); ahead > clockSkewMax {
+			return signed, fmt.Errorf("%w: it is dated %s ahead; check the clocks", ErrSignature, ahead.Round(time.Second))
 		}
-		return nil
+		return signed, nil
 	}
-	return fmt.Errorf("%w: the key %q is not known here", ErrSignature, clip(id))
+	return signed, fmt.Errorf("%w: the key %q is not known here", ErrSignature, clip(id))
 }
 
 // splitSignature takes "v1 t=… key=… sig=…" apart.

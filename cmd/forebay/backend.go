@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/forebay-mq/forebay/internal/backend"
 	"github.com/forebay-mq/forebay/internal/bench"
 	"github.com/forebay-mq/forebay/internal/config"
+	"github.com/forebay-mq/forebay/internal/gateway"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 	"github.com/forebay-mq/forebay/queued"
 )
@@ -33,6 +35,8 @@ type backendFlags struct {
 	retryStatuses              []int
 	deadLetter                 string
 	keys                       string
+	state                      string
+	acceptLoss                 bool
 	methods, paths, hosts      []string
 	headers                    []string
 	maxBody                    int
@@ -74,13 +78,17 @@ func (f *backendFlags) declare(cmd *cobra.Command) {
 	flags.StringVar(&f.host, "host", "", "what to call the server (default: as the client did)")
 	flags.IntVar(&f.concurrency, "concurrency", 64, "requests at once, up to 10000")
 	flags.StringVar(&f.timeout, "timeout", "15m", "longest that the server may take for a request, up to 11h")
-	flags.StringVar(&f.visibility, "visibility", "30s", "after this a request of a backend that died is taken by another")
+	flags.StringVar(&f.visibility, "visibility", queued.VisibilityDefault.String(),
+		"after this a request of a backend that died is taken by another; at most half of what gateways wait")
 	flags.StringVar(&f.grace, "grace", "25s", "how long requests may go on after SIGTERM; the rest goes back to the queue")
 	flags.IntVar(&f.tries, "tries", 3, "how often a request is tried; never more than the queue's redrive policy allows")
 	flags.StringVar(&f.retry, "retry", "safe", "what is tried again: safe (GET, PUT, DELETE and the like, or with Idempotency-Key), all, never")
 	flags.IntSliceVar(&f.retryStatuses, "retry-status", nil, "answers of the server that are tried again too, such as 502,503")
 	flags.StringVar(&f.deadLetter, "dead-letter", "", "queue for requests that failed (default: as the queue's redrive policy says)")
 	flags.StringVar(&f.keys, "signing-keys", "", "file of keys, one \"id secret\" to a line: requests must be signed, and replies are")
+	flags.StringVar(&f.state, "state", "", "folder in which signed requests are remembered, so that copies are dropped\n"+
+		"(default: $STATE_DIRECTORY, or forebay in $XDG_STATE_HOME or ~/.local/state)")
+	flags.BoolVar(&f.acceptLoss, "accept-loss", false, "start although some of what --state remembers is lost")
 	flags.StringSliceVar(&f.methods, "only-method", nil, "take these methods alone")
 	flags.StringSliceVar(&f.paths, "only-path", nil, "take these paths, and what is below them, alone")
 	flags.StringSliceVar(&f.hosts, "only-host", nil, "take requests for these hosts alone")
@@ -202,7 +210,25 @@ func (a *app) backend(ctx context.Context, f *backendFlags) error {
 	if err != nil {
 		return usage("%v", err)
 	}
-	logger.Info("ready", "queue", f.queue, "to", proxying.To.String(), "tries", proxying.Tries)
+	uses, err := openUses(f, nameOf(url), logger)
+	if err != nil {
+		return err
+	}
+	if uses == nil {
+		return f.serve(ctx, c, url, proxy, serving)
+	}
+	serving.Uses = uses
+	return errors.Join(f.serve(ctx, c, url, proxy, serving), uses.Close())
+}
+
+// serve answers requests until ctx ends.
+func (f *backendFlags) serve(ctx context.Context, c *client, url string, proxy *backend.Proxy, serving queued.Options) error {
+	logger := serving.Logger
+	if wait := gateway.WaitDefault; 2*serving.Visibility > wait {
+		logger.Warn("if this backend dies, its requests are done by another when clients may not wait any more; shorten "+
+			"--visibility, or lengthen wait in the gateway's route", "visibility", serving.Visibility, "usual_wait", wait)
+	}
+	logger.Info("ready", "queue", f.queue, "to", proxy.To.String(), "tries", proxy.Tries)
 	notify("READY=1", logger)
 	context.AfterFunc(ctx, func() {
 		logger.Info("stopping", "grace", serving.Grace)

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -72,6 +71,9 @@ func (a *app) gatewayCommand() *cobra.Command {
 	flags.StringVar(&given.TLS.Cert, "tls-cert", "", "certificate file, PEM; read again when it changes")
 	flags.StringVar(&given.TLS.Key, "tls-key", "", "key file of the certificate, PEM")
 	flags.BoolVar(&given.InsecureHTTP, "insecure-http", false, "listen beyond this machine without TLS")
+	flags.StringVar(&given.AccessLog, "access-log", "off", "a line for each request, to a file, stdout or stderr; or off")
+	flags.BoolVar(&given.AccessLogQuery, "access-log-query", false, "queries in the access log too; they may hold secrets")
+	flags.BoolVar(&given.acceptLoss, "accept-loss", false, "start with what is left of a state folder that has lost something")
 	flags.StringVar(&format, "log-format", "auto", "auto, text or json")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
@@ -85,6 +87,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 	}{
 		{"listen", &f.Listen, &file.Listen}, {"state", &f.State, &file.State}, {"key-file", &f.KeyFile, &file.KeyFile},
 		{"signing-keys", &f.SigningKeys, &file.SigningKeys}, {"metrics-listen", &f.MetricsListen, &file.MetricsListen},
+		{"access-log", &f.AccessLog, &file.AccessLog},
 		{"tls-cert", &f.TLS.Cert, &file.TLS.Cert}, {"tls-key", &f.TLS.Key, &file.TLS.Key},
 	} {
 		if changed(value.flag) {
@@ -92,6 +95,8 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 		}
 	}
 	file.InsecureHTTP = file.InsecureHTTP || f.InsecureHTTP
+	file.AccessLogQuery = file.AccessLogQuery || f.AccessLogQuery
+	file.acceptLoss = f.acceptLoss
 	for _, text := range routes {
 		r, err := routeFlag(text)
 		if err != nil {
@@ -132,7 +137,16 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	opts.Client, opts.Log, opts.Registry, opts.Look = c, logger, registry, c.sight
+	opts.Fatal = fatal(logger)
 	return a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+}
+
+// fatal returns what ends the process when the disk under a store of its own has failed.
+func fatal(logger *slog.Logger) func(error) {
+	return func(err error) {
+		logger.Error("what is on the disk cannot be trusted any more, the process ends; start it again", "err", err)
+		os.Exit(exitFailed)
+	}
 }
 
 // runGateway opens a gateway and serves it until ctx ends.
@@ -143,6 +157,14 @@ func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Op
 		if listener, err = net.Listen("tcp", file.Listen); err != nil {
 			return listenFailure("forebay gateway --listen", file.Listen, err)
 		}
+	}
+	if to := file.AccessLog; to != "" && to != "off" {
+		log, err := gateway.OpenAccessLog(to)
+		if err != nil {
+			return errors.Join(&failure{code: exitFailed, what: err.Error(), err: err}, listener.Close())
+		}
+		defer log.Close()
+		opts.AccessLog, opts.AccessLogQuery = log, file.AccessLogQuery
 	}
 	g, err := gateway.Open(ctx, opts)
 	if err != nil {
@@ -179,17 +201,11 @@ func gatewayFailure(explain func(error) error, err error) error {
 
 // gatewaySecrets reads the keys and the name of the gateway, and makes those that are not there.
 func gatewaySecrets(file *gatewayFile, opts *gateway.Options) (err error) {
-	keyFile := file.KeyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(file.State, "site.key")
-	}
-	if opts.Keys, err = gateway.OpenKeys(keyFile); err != nil {
+	state, err := gateway.OpenState(file.State, file.KeyFile, opts.AcceptLoss)
+	if err != nil {
 		return err
 	}
-	if opts.Instance, err = gateway.OpenInstance(filepath.Join(file.State, "instance")); err != nil {
-		return err
-	}
-	opts.Folder = filepath.Join(file.State, "replies")
+	opts.Keys, opts.Instance, opts.Folder = state.Keys, state.Instance, state.Replies
 	if file.SigningKeys == "" {
 		return nil
 	}

@@ -52,11 +52,14 @@ type gatewayFile struct {
 	TrustedProxies []string          `toml:"trusted_proxies"`
 	MetricsListen  string            `toml:"metrics_listen"`
 	InsecureHTTP   bool              `toml:"insecure_http"`
+	AccessLog      string            `toml:"access_log"`
+	AccessLogQuery bool              `toml:"access_log_query"`
 	TLS            gatewayTLS        `toml:"tls"`
 	Peers          map[string]string `toml:"peers"`
 	Routes         []gatewayRoute    `toml:"routes"`
 
-	listener net.Listener // listens at Listen already; nil: not yet
+	listener   net.Listener // listens at Listen already; nil: not yet
+	acceptLoss bool         // of the command line alone
 }
 
 // gatewayTLS is its section [tls].
@@ -132,6 +135,7 @@ func (f *gatewayFile) options() (gateway.Options, error) {
 	o := gateway.Options{
 		Prefix: f.Prefix, Queues: f.ReplyQueues, MessageMax: int(f.MessageMax), StoreMax: int64(f.StoreMax),
 		WaitingMax: f.WaitingMax, Pollers: f.Pollers, GoneAfter: time.Duration(f.GoneAfter), Peers: map[gateway.Instance]string{},
+		AcceptLoss: f.acceptLoss,
 	}
 	for _, r := range f.Routes {
 		o.Routes = append(o.Routes, r.route())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,8 +27,27 @@ const (
 
 // keysFile is the file as JSON. It is the only place where secrets are written.
 type keysFile struct {
-	Format int         `json:"format"`
-	Keys   []storedKey `json:"keys"`
+	Format   int         `json:"format"`
+	Keys     []storedKey `json:"keys"`
+	Checksum string      `json:"checksum,omitempty"` // as checksum returns; files of older programs have none
+}
+
+// checksum is the CRC-32C of what the file says, in hexadecimal. One changed bit could otherwise give a key the
+// rights to another queue, or another secret, without a word.
+func (f keysFile) checksum() (string, error) {
+	f.Checksum = ""
+	text, err := json.Marshal(f)
+	return fmt.Sprintf("%08x", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))), err
+}
+
+// check compares the checksum with what the file says.
+func (f keysFile) check() error {
+	sum, err := f.checksum()
+	if err == nil && f.Checksum != "" && f.Checksum != sum {
+		err = fmt.Errorf("it is damaged: its checksum is %s, not %s; restore it from a backup, "+
+			"or, if you have changed it yourself, take the member \"checksum\" out", sum, f.Checksum)
+	}
+	return err
 }
 
 type storedKey struct {
@@ -89,6 +109,9 @@ func readKeys(path string) (*keyring, error) {
 		return nil, err
 	}
 	file, err := decodeKeys(text)
+	if err == nil && file.Format == keysFormat {
+		err = file.check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a keys file: %w", path, err)
 	}
@@ -180,6 +203,10 @@ func writeKeys(f *os.File, keys []Key) error {
 	file := keysFile{Format: keysFormat, Keys: make([]storedKey, len(keys))}
 	for i := range keys {
 		file.Keys[i] = stored(&keys[i])
+	}
+	var err error
+	if file.Checksum, err = file.checksum(); err != nil {
+		return err
 	}
 	text, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {

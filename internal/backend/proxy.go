@@ -254,6 +254,9 @@ func (p *Proxy) again(r *http.Request, d queued.Delivery, err error, after time.
 			log.Error("a failed request could not be put into the dead-letter queue", "cause", kept)
 			return d.GiveBack(retryHigh)
 		}
+		if err := d.MayComeAgain(); err != nil {
+			log.Warn("a dead-lettered request will be taken for a copy when it is sent again", "cause", err)
+		}
 	}
 	log.Error("a request has failed")
 	return true

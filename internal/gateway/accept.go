@@ -94,6 +94,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request) {
 		refuse(w, problem{status: http.StatusNotFound, what: "no route is for this host and path"})
 		return
 	}
+	accessOf(r).route = l.Name
 	counted := &countingWriter{ResponseWriter: w}
 	defer g.metrics.begin(l.Name, counted)()
 	if l.cors(counted, r) {
@@ -252,7 +253,7 @@ func (g *Gateway) message(r *http.Request, q *request, body []byte) (*mail, *pro
 	m := queued.NewRequest(r, body)
 	m.ID = q.token.id.String()
 	m.URL = r.RequestURI
-	m.Scheme = scheme(r)
+	m.Scheme = g.clientScheme(r)
 	m.Remote = g.remote(r)
 	g.forwarded(m.Header, r)
 	m.Deadline = q.token.deadline
@@ -281,11 +282,14 @@ func (g *Gateway) fresh(w http.ResponseWriter, r *http.Request, q *request, body
 	if p != nil {
 		return p
 	}
+	line := accessOf(r)
+	line.request = q.token.id.String()
 	s := g.desk.sit(q.token.id, q.wait > 0)
 	defer s.leave()
 	if p := g.submit(q, m); p != nil {
 		return p
 	}
+	line.accepted = time.Now()
 	g.attend(w, r, s, q.token, q.wait, false)
 	return nil
 }
@@ -331,11 +335,14 @@ func (g *Gateway) again(w http.ResponseWriter, r *http.Request, q *request, key 
 			return p
 		}
 	}
+	line := accessOf(r)
+	line.request = q.token.id.String()
 	s := g.desk.sit(q.token.id, false)
 	defer s.leave()
 	if p := g.sendOnce(q, key, m); p != nil {
 		return p
 	}
+	line.accepted = time.Now()
 	g.attend(w, r, s, q.token, q.wait, true)
 	return nil
 }

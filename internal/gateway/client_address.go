@@ -45,17 +45,28 @@ func (g *Gateway) trusted(address netip.Addr) bool {
 	return false
 }
 
+// clientScheme is the scheme that the client has used: that of the connection, or what a trusted proxy says last.
+func (g *Gateway) clientScheme(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if said := r.Header.Values("X-Forwarded-Proto"); err == nil && len(said) > 0 && g.trusted(peer.Addr().Unmap()) {
+		last := said[len(said)-1]
+		last = strings.ToLower(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
+		if last == "http" || last == "https" {
+			return last
+		}
+	}
+	return scheme(r)
+}
+
 // forwarded replaces what a client says about where a request came from by what is known (RFC 7239). A trusted proxy is
 // believed, and its own hop added.
 func (g *Gateway) forwarded(h http.Header, r *http.Request) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	var before []string
-	if err == nil && g.trusted(peer.Addr().Unmap()) {
+	trusted := err == nil && g.trusted(peer.Addr().Unmap())
+	stripProxyFields(h, trusted)
+	if trusted {
 		before = h.Values("Forwarded")
-	} else {
-		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
-			h.Del(name)
-		}
 	}
 	by := "unknown"
 	if err == nil {

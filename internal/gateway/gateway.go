@@ -38,6 +38,7 @@ type Gateway struct {
 	desk    *desk
 	routes  []*lane
 	metrics *metrics
+	access  *accessLog // nil: none
 	mux     *http.ServeMux
 
 	sender   *gather.Sender
@@ -65,7 +66,8 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax, log: opts.Log, fatal: opts.Fatal})
+	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax,
+		acceptLoss: opts.AcceptLoss, log: opts.Log, fatal: opts.Fatal})
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +78,15 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	g.eraser = gather.NewEraser(opts.Client, func(queue string, replies int, err error) {
 		g.log.Debug("replies stay in their queue and will come again", "queue", queue, "count", replies, "err", err)
 	})
+	if opts.AccessLog != nil {
+		g.access = newAccessLog(opts.AccessLog, opts.AccessLogQuery, opts.Log)
+	}
 	g.metrics = newMetrics(opts.Registry, g)
 	g.forwards = newForwards(g)
 	g.others = newNeighbours(g)
 	g.ctx, g.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := g.begin(ctx); err != nil {
-		g.stop(errClosing)
-		g.running.Wait()
-		return nil, errors.Join(err, kept.close())
+		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }
@@ -96,6 +99,11 @@ func (g *Gateway) begin(ctx context.Context) error {
 		lane, err := g.openLane(ctx, &g.opts.Routes[i])
 		if err != nil {
 			return err
+		}
+		if lane.Wait > 0 && lane.Wait < 2*queued.VisibilityDefault {
+			g.log.Warn("the request of a backend that dies is done by another when clients may not wait any more; lengthen wait, "+
+				"or shorten the backends' --visibility to half of it",
+				"route", lane.Name, "wait", lane.Wait, "usual_visibility", queued.VisibilityDefault)
 		}
 		g.routes = append(g.routes, lane)
 	}
@@ -177,6 +185,9 @@ func (g *Gateway) Close() error {
 	g.running.Wait()
 	g.sender.Wait()
 	g.eraser.Wait()
+	if g.access != nil {
+		g.access.close()
+	}
 	return g.store.close()
 }
 

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // The length of an Idempotency-Key, in bytes. Requests without credentials share one scope, so their keys must be
@@ -87,7 +85,7 @@ func (s *store) keep(key scope, k kept, now time.Time) (was kept, found bool, er
 	if was.Expires == 0 {
 		s.bytes.Add(recordCost)
 	}
-	return kept{}, false, s.writeKept(key, k, pebble.Sync)
+	return kept{}, false, s.writeKept(key, k, true)
 }
 
 // kept returns what a key stands for; the zero value: nothing.
@@ -106,17 +104,17 @@ func (s *store) kept(key scope) (k kept, err error) {
 // sends the request again, under the same id.
 func (s *store) sent(key scope, k kept) error {
 	k.Sent = true
-	return s.writeKept(key, k, pebble.NoSync)
+	return s.writeKept(key, k, false)
 }
 
-func (s *store) writeKept(key scope, k kept, how *pebble.WriteOptions) error {
+func (s *store) writeKept(key scope, k kept, durable bool) error {
 	text, err := json.Marshal(k)
 	if err != nil {
 		return err
 	}
 	owner := keyOf(kindKey, key[:])
 	b := s.db.NewBatch()
-	_ = b.Set(owner, text, nil)
-	_ = b.Set(dueKey(k.Expires, owner), nil, nil)
-	return b.Commit(how)
+	b.Set(owner, text)
+	b.Set(dueKey(k.Expires, owner), nil)
+	return s.db.Commit(b, durable)
 }

@@ -52,6 +52,15 @@ func newMetrics(registry prometheus.Registerer, g *Gateway) *metrics {
 		}
 		return 0
 	})
+	gaps := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "forebay_gateway_access_log_dropped_total", Help: "Lines that the access log had no room for.",
+	}, func() float64 {
+		if g.access == nil {
+			return 0
+		}
+		return float64(g.access.dropped.Load())
+	})
+	registry.MustRegister(gaps)
 	registry.MustRegister(m.requests, m.duration, m.queueWait, m.inFlight, m.timeouts, m.vanished, m.replies, stored, ready)
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -69,6 +70,12 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Keyring signs requests, and then replies must be signed too. Empty: nothing is signed or checked.
 	Keyring queued.Keyring
+	// AccessLog gets a line of JSON for each request, in calls of one goroutine; nil: nothing. Queries are in it only
+	// with AccessLogQuery, since they may hold what is secret.
+	AccessLog      io.Writer
+	AccessLogQuery bool
+	// AcceptLoss opens a store that has lost what was acknowledged, and goes on with what is there.
+	AcceptLoss bool
 	// Look, unless nil, tells of a queue what only Forebay knows; ok is false when it does not answer or is another server.
 	Look func(ctx context.Context, queue string) (s Sight, ok bool)
 

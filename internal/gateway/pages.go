@@ -62,6 +62,7 @@ func (g *Gateway) script(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 	counted := &countingWriter{ResponseWriter: w}
 	w = counted
+	accessOf(r).route = "replies"
 	defer g.metrics.begin("replies", counted)()
 	if g.corsForReplies(w, r) {
 		return
@@ -79,6 +80,7 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 		refuse(w, problem{status: http.StatusForbidden, what: err.Error()})
 		return
 	}
+	accessOf(r).request = t.id.String()
 	w.Header().Set("Cache-Control", "private, no-store")
 	if !g.local(t) && g.throughPeer(w, r, t) {
 		return

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/nonblock"
 )
 
@@ -30,9 +31,10 @@ type ServerOptions struct {
 // where to come back, and returns when they have been, or after grace. The listener is closed then; the gateway is not.
 func Serve(ctx context.Context, g *Gateway, listener net.Listener, o ServerOptions, grace time.Duration) error {
 	server := &http.Server{
-		Handler: g, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: o.HeadersMax,
-		ErrorLog:  slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
-		Protocols: new(http.Protocols),
+		Handler: http1.EndUnclear(g.accessLogged()), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: o.HeadersMax,
+		ErrorLog:       slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
+		Protocols:      new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)
 	listener = &limitedListener{Listener: listener, free: make(chan struct{}, o.ConnectionsMax), closed: make(chan struct{})}

@@ -7,14 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/forebay-mq/forebay/internal/pebblestore"
 )
 
 // The store's keys begin with one of these.
@@ -29,8 +29,6 @@ const (
 
 const (
 	storeFormat   = "1"
-	storeTable    = 4 << 20 // bytes of a memtable
-	storeCache    = 8 << 20
 	stripes       = 64        // locks for records, by the first byte of the id
 	attemptsMax   = 8         // attempts of one reply that are kept side by side
 	recordCost    = 256       // bytes that a record is counted as, beyond the messages of a reply
@@ -47,17 +45,18 @@ var (
 
 // storeOptions say where replies are kept and how many.
 type storeOptions struct {
-	folder string
-	fs     vfs.FS // nil: the disk
-	max    int64  // bytes
-	log    *slog.Logger
-	fatal  func(error) // called when the disk has failed; must end the process
+	folder     string
+	fs         vfs.FS // nil: the disk
+	max        int64  // bytes
+	acceptLoss bool   // go on with what is there when something was lost
+	log        *slog.Logger
+	fatal      func(error) // called when the disk has failed; must end the process. Nil: exit
 }
 
 // store keeps replies, and what an Idempotency-Key stands for, on disk. All of its writes are durable when they return,
 // unless they say otherwise. It is safe for concurrent use.
 type store struct {
-	db    *pebble.DB
+	db    *pebblestore.KV
 	max   int64
 	bytes atomic.Int64
 	locks [stripes]sync.Mutex
@@ -83,13 +82,13 @@ func (a attempt) complete() bool { return a.Last >= 0 && a.Parts == a.Last+1 }
 
 // openStore opens the store, or makes it.
 func openStore(o storeOptions) (*store, error) {
-	opts := &pebble.Options{
-		FormatMajorVersion: pebble.FormatNewest, FS: o.fs, MemTableSize: storeTable, CacheSize: storeCache,
-		MaxOpenFiles: 128, Logger: storeLogger{o},
-	}
-	db, err := pebble.Open(o.folder, opts)
+	db, err := pebblestore.OpenKV(o.folder, pebblestore.KVOptions{
+		Title: "reply store " + o.folder, FS: o.fs, AcceptLoss: o.acceptLoss,
+		Logger: o.log.With("part", "store"), Fatal: o.fatal,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("the reply store %s cannot be opened; is another gateway using it? %w", o.folder, err)
+		return nil, fmt.Errorf("%w; it holds replies and what Idempotency-Keys stand for: restore the folder, or, unless "+
+			"another gateway uses it, move it and %s.witness away to begin anew without them", err, o.folder)
 	}
 	s := &store{db: db, max: o.max}
 	if err := errors.Join(s.checkFormat(), s.count()); err != nil {
@@ -101,7 +100,7 @@ func openStore(o storeOptions) (*store, error) {
 func (s *store) checkFormat() error {
 	format, err := s.get([]byte{kindFormat})
 	if err == nil && format == nil {
-		return s.db.Set([]byte{kindFormat}, []byte(storeFormat), pebble.Sync)
+		return s.set([]byte{kindFormat}, []byte(storeFormat))
 	}
 	if err == nil && string(format) != storeFormat {
 		return fmt.Errorf("it has format %q, this program knows %s; use a newer one", format, storeFormat)
@@ -109,29 +108,22 @@ func (s *store) checkFormat() error {
 	return err
 }
 
-// count sums up what is stored.
+// count sums up what is stored, and so reads every record once.
 func (s *store) count() error {
-	it, err := s.db.NewIter(span(kindReply))
-	if err != nil {
-		return err
-	}
-	for it.First(); it.Valid(); it.Next() {
+	var damaged error
+	err := s.db.Scan([]byte{kindReply}, []byte{kindReply + 1}, func(_, value []byte) bool {
 		var r record
-		if err := json.Unmarshal(it.Value(), &r); err != nil {
-			return errors.Join(fmt.Errorf("damaged record: %w", err), it.Close())
-		}
+		damaged = json.Unmarshal(value, &r)
 		s.bytes.Add(r.Bytes)
+		return damaged == nil
+	})
+	if err != nil || damaged != nil {
+		return errors.Join(err, damaged)
 	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
-		return err
-	}
-	if it, err = s.db.NewIter(span(kindKey)); err != nil {
-		return err
-	}
-	for it.First(); it.Valid(); it.Next() {
+	return s.db.Scan([]byte{kindKey}, []byte{kindKey + 1}, func(_, _ []byte) bool {
 		s.bytes.Add(recordCost)
-	}
-	return errors.Join(it.Error(), it.Close())
+		return true
+	})
 }
 
 // close closes the store. Nothing may use it then.
@@ -142,14 +134,15 @@ func (s *store) full() bool { return s.bytes.Load() >= s.max }
 
 // get returns a value that is the caller's, or nil.
 func (s *store) get(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return bytes.Clone(value), closer.Close()
+	value, _, err := s.db.Get(key)
+	return value, err
+}
+
+// set writes one value.
+func (s *store) set(key, value []byte) error {
+	b := s.db.NewBatch()
+	b.Set(key, value)
+	return s.db.Commit(b, true)
 }
 
 // reply returns what is known of a reply; ok is false when nothing has come.
@@ -219,10 +212,10 @@ func (s *store) commit(id ID, p piece, r record, cost int64) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	_ = b.Set(partKey(id, p.attempt, p.seq), []byte(p.text), nil) // a batch in memory does not fail
-	_ = b.Set(keyOf(kindReply, id[:]), text, nil)
-	_ = b.Set(dueKey(r.Expires, keyOf(kindReply, id[:])), nil, nil)
-	if err := b.Commit(pebble.Sync); err != nil {
+	b.Set(partKey(id, p.attempt, p.seq), []byte(p.text))
+	b.Set(keyOf(kindReply, id[:]), text)
+	b.Set(dueKey(r.Expires, keyOf(kindReply, id[:])), nil)
+	if err := s.db.Commit(b, true); err != nil {
 		return fmt.Errorf("store a reply: %w", err)
 	}
 	s.bytes.Add(cost)
@@ -242,46 +235,49 @@ func (s *store) expire(now time.Time) (int, error) {
 }
 
 func (s *store) expireSome(now time.Time) (taken int, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindDue}, UpperBound: dueKey(now.Unix()+1, nil)})
-	if err != nil {
-		return 0, err
-	}
 	b := s.db.NewBatch()
 	var freed int64
-	for it.First(); it.Valid() && taken < expireAtOnce; it.Next() {
+	var failed error
+	err = s.db.Scan([]byte{kindDue}, dueKey(now.Unix()+1, nil), func(due, _ []byte) bool {
 		taken++
-		owner := bytes.Clone(it.Key()[9:])
-		_ = b.Delete(bytes.Clone(it.Key()), nil)
-		switch owner[0] {
-		case kindKey:
-			k, err := s.kept(scope(owner[1:]))
-			if err != nil {
-				return 0, errors.Join(err, it.Close())
-			}
-			if k.Expires > now.Unix() {
-				continue // the key was used again since
-			}
-			if k.Expires != 0 {
-				freed += recordCost
-			}
-		case kindReply:
-			r, _, err := s.reply(ID(owner[1:]))
-			if err != nil {
-				return 0, errors.Join(err, it.Close())
-			}
-			freed += r.Bytes
-			_ = b.DeleteRange(keyOf(kindPart, owner[1:]), after(keyOf(kindPart, owner[1:])), nil)
-		}
-		_ = b.Delete(owner, nil)
-	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil || taken == 0 {
+		b.Delete(due)
+		var bytes int64
+		bytes, failed = s.drop(b, due[9:], now)
+		freed += bytes
+		return failed == nil && taken < expireAtOnce
+	})
+	if err = errors.Join(err, failed); err != nil || taken == 0 {
 		return 0, err
 	}
-	if err := b.Commit(pebble.Sync); err != nil {
+	if err := s.db.Commit(b, true); err != nil {
 		return 0, fmt.Errorf("take away expired replies: %w", err)
 	}
 	s.bytes.Add(-freed)
 	return taken, nil
+}
+
+// drop adds to b that a record goes whose time is over, and returns the bytes that it was counted as.
+func (s *store) drop(b *pebblestore.Batch, owner []byte, now time.Time) (freed int64, err error) {
+	switch owner[0] {
+	case kindKey:
+		k, err := s.kept(scope(owner[1:]))
+		if err != nil || k.Expires > now.Unix() {
+			return 0, err // the key was used again since
+		}
+		if k.Expires != 0 {
+			freed = recordCost
+		}
+	case kindReply:
+		r, _, err := s.reply(ID(owner[1:]))
+		if err != nil {
+			return 0, err
+		}
+		freed = r.Bytes
+		parts := keyOf(kindPart, owner[1:])
+		b.DeleteRange(parts, after(parts))
+	}
+	b.Delete(owner)
+	return freed, nil
 }
 
 // note returns a text that setNote has kept, or "".
@@ -292,23 +288,22 @@ func (s *store) note(name string) (string, error) {
 
 // setNote keeps a text; an empty one is forgotten.
 func (s *store) setNote(name, text string) error {
-	if text == "" {
-		return s.db.Delete(keyOf(kindNote, []byte(name)), pebble.Sync)
+	if text != "" {
+		return s.set(keyOf(kindNote, []byte(name)), []byte(text))
 	}
-	return s.db.Set(keyOf(kindNote, []byte(name)), []byte(text), pebble.Sync)
+	b := s.db.NewBatch()
+	b.Delete(keyOf(kindNote, []byte(name)))
+	return s.db.Commit(b, true)
 }
 
 // notes lists the names of all notes that begin with prefix.
 func (s *store) notes(prefix string) (names []string, err error) {
 	low := keyOf(kindNote, []byte(prefix))
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: after(low)})
-	if err != nil {
-		return nil, err
-	}
-	for it.First(); it.Valid(); it.Next() {
-		names = append(names, string(it.Key()[1:]))
-	}
-	return names, errors.Join(it.Error(), it.Close())
+	err = s.db.Scan(low, after(low), func(key, _ []byte) bool {
+		names = append(names, string(key[1:]))
+		return true
+	})
+	return names, err
 }
 
 func keyOf(kind byte, rest []byte) []byte { return append([]byte{kind}, rest...) }
@@ -326,11 +321,6 @@ func dueKey(expires int64, owner []byte) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{kindDue}, uint64(expires)), owner...)
 }
 
-// span is all keys of a kind.
-func span(kind byte) *pebble.IterOptions {
-	return &pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}
-}
-
 // after is the first key that does not begin with prefix, which does not end in 0xff throughout.
 func after(prefix []byte) []byte {
 	end := bytes.Clone(prefix)
@@ -341,27 +331,4 @@ func after(prefix []byte) []byte {
 		}
 	}
 	return nil
-}
-
-// storeLogger hands on what Pebble says.
-type storeLogger struct{ o storeOptions }
-
-// Infof implements pebble.Logger.
-func (l storeLogger) Infof(format string, args ...any) {
-	l.o.log.Debug(fmt.Sprintf(format, args...), "part", "store")
-}
-
-// Errorf implements pebble.Logger.
-func (l storeLogger) Errorf(format string, args ...any) {
-	l.o.log.Error(fmt.Sprintf(format, args...), "part", "store")
-}
-
-// Fatalf implements pebble.Logger. It does not return.
-func (l storeLogger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	if l.o.fatal != nil {
-		l.o.fatal(err)
-	}
-	l.o.log.Error("the reply store has failed, the process ends", "err", err)
-	os.Exit(1)
 }

@@ -119,8 +119,8 @@ const backgroundPause = 100 * time.Millisecond
 const stallMax = 20 * time.Second
 
 // listener turns Pebble's events into log lines, counters and failures.
-func (s *Store) listener() *pebble.EventListener {
-	log := s.opts.Logger
+func (s *database) listener() *pebble.EventListener {
+	log := s.log
 	var background limiter
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -155,18 +155,18 @@ func (s *Store) listener() *pebble.EventListener {
 }
 
 // syncSlow is told of syncs that took slowSync or more, after them.
-func (s *Store) syncSlow(d time.Duration) {
+func (s *database) syncSlow(d time.Duration) {
 	s.counts.slowDisk.Add(1)
 	if skipped, ok := s.slowLog.allow(time.Now()); ok {
-		s.opts.Logger.Warn("the disk was slow to sync", "duration", d, "skipped", skipped)
+		s.log.Warn("the disk was slow to sync", "duration", d, "skipped", skipped)
 	}
 }
 
 // diskSlow is told of operations that have not ended after 5 s, again and again.
-func (s *Store) diskSlow(info pebble.DiskSlowInfo) {
+func (s *database) diskSlow(info pebble.DiskSlowInfo) {
 	s.counts.slowDisk.Add(1)
 	if info.Duration < stallMax {
-		s.opts.Logger.Warn("the disk is slow", "file", info.Path, "duration", info.Duration)
+		s.log.Warn("the disk is slow", "file", info.Path, "duration", info.Duration)
 		return
 	}
 	s.failure.fail(fmt.Errorf("the disk has not answered for %v (%s)", info.Duration.Round(time.Second), info.Path))

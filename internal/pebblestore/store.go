@@ -30,17 +30,12 @@ var errReadOnly = errors.New("the store is open read-only")
 
 // Store is a broker.Store in a folder. Open makes one.
 type Store struct {
+	*database
 	opts     Options
-	fs       vfs.FS // of the folder's own files
 	dir      string
 	lock     io.Closer
-	db       *pebble.DB
-	failure  *failure
 	commits  *committer
-	witness  *witness
 	space    *spaceWatch
-	counts   counts
-	slowLog  limiter
 	recovery time.Duration
 
 	cancel context.CancelFunc // ends the background goroutines
@@ -66,10 +61,14 @@ func Open(dir string, opts Options) (*Store, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{opts: opts.withDefaults(), fs: opts.FS, dir: dir, failure: newFailure()}
-	if s.fs == nil {
-		s.fs = vfs.Default
+	s := &Store{opts: opts.withDefaults(), dir: dir}
+	fs := opts.FS
+	if fs == nil {
+		fs = vfs.Default
 	}
+	s.database = newDatabase(fs, fs.PathJoin(dir, storeName), fs.PathJoin(dir, witnessName))
+	s.title, s.readOnly, s.acceptLoss = "data folder "+dir, opts.ReadOnly, opts.AcceptLoss
+	s.log, s.options = s.opts.Logger, s.pebbleOptions
 	lock, err := openFolder(s.fs, dir, opts.ReadOnly)
 	if err != nil {
 		return nil, err
@@ -85,9 +84,6 @@ func Open(dir string, opts Options) (*Store, error) {
 // open does what needs the lock of the folder.
 func (s *Store) open() error {
 	s.space = newSpaceWatch(s.fs, s.dir, &s.opts)
-	s.witness = &witness{
-		fs: s.fs, name: s.path(witnessName), database: s.path(storeName), wake: make(chan struct{}, 1),
-	}
 	reached, err := s.openDatabase()
 	if err != nil {
 		return err
@@ -126,129 +122,6 @@ func (s *Store) start() {
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
 	}
-}
-
-// openDatabase opens or creates the database and returns how far it has come.
-func (s *Store) openDatabase() (position, error) {
-	exists := false
-	if _, err := s.fs.Stat(s.path(storeName)); err == nil {
-		desc, err := pebble.Peek(s.path(storeName), s.fs)
-		if err != nil {
-			return position{}, fmt.Errorf("data folder %s: %w", s.dir, err)
-		}
-		exists = desc.Exists
-	}
-	// Opening for writing replaces logs and removes files that seem unused. So look first: a store that has
-	// lost something must stay as it is for whoever wants to repair it.
-	if !s.opts.AcceptLoss {
-		var reached position
-		if exists {
-			var err error
-			if reached, err = s.openPebble(true); err != nil {
-				return position{}, err
-			}
-		}
-		err := s.witness.check(reached, exists)
-		if err != nil || s.opts.ReadOnly && exists {
-			return reached, s.refuse(err, exists)
-		}
-		if exists {
-			if err := s.closeDatabase(); err != nil {
-				return position{}, err
-			}
-		}
-	}
-	if !exists {
-		if s.opts.ReadOnly {
-			return position{}, fmt.Errorf("data folder %s holds no store", s.dir)
-		}
-		// The first log of a new database is in an old format that hides damage. Close and open again.
-		if _, err := s.openPebble(false); err != nil {
-			return position{}, err
-		}
-		if err := s.closeDatabase(); err != nil {
-			return position{}, err
-		}
-	}
-	return s.openPebble(s.opts.ReadOnly)
-}
-
-// refuse closes what was opened to look at when err says that it must not be used.
-func (s *Store) refuse(err error, opened bool) error {
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("data folder %s: %w", s.dir, err)
-	if opened {
-		err = errors.Join(err, s.closeDatabase())
-	}
-	return err
-}
-
-// openPebble sets s.db and returns how far it has come.
-func (s *Store) openPebble(readOnly bool) (position, error) {
-	type result struct {
-		db  *pebble.DB
-		err error
-	}
-	opened := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if p := recover(); p != nil {
-				r.err = fmt.Errorf("%v", p)
-			}
-			opened <- r
-		}()
-		r.db, r.err = pebble.Open(s.path(storeName), s.pebbleOptions(readOnly))
-	}()
-	// Pebble may also report damage through its logger, which then never returns.
-	var r result
-	select {
-	case r = <-opened:
-	case <-s.failure.done:
-		r.err = s.failure.err
-	}
-	if r.err != nil {
-		return position{}, fmt.Errorf("data folder %s: cannot open the store: %w", s.dir, r.err)
-	}
-	s.db = r.db
-	reached, err := s.readPosition()
-	if err != nil {
-		return position{}, errors.Join(fmt.Errorf("data folder %s: %w", s.dir, err), s.closeDatabase())
-	}
-	return reached, nil
-}
-
-func (s *Store) closeDatabase() error {
-	if s.failure.failed() {
-		return nil // its locks may be held for ever
-	}
-	return s.orFailure(s.db.Close)
-}
-
-// orFailure calls f, which may never return when it makes the store fail.
-func (s *Store) orFailure(f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-s.failure.done:
-		return s.failure.err
-	}
-}
-
-func (s *Store) readPosition() (position, error) {
-	value, closer, err := s.db.Get([]byte{kindPosition})
-	if errors.Is(err, pebble.ErrNotFound) {
-		return position{}, nil
-	}
-	if err != nil {
-		return position{}, err
-	}
-	reached, err := parsePosition(value)
-	return reached, errors.Join(err, closer.Close())
 }
 
 // largeQueues returns the queues that have ever held a large message.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -147,6 +148,18 @@ type FileMemory struct {
 
 func (f FileMemory) path() string { return filepath.Join(f.Folder, f.Pool+".memo.json") }
 
+// memoFile is a memo as it stands in a file.
+type memoFile struct {
+	Memo
+	Checksum string `json:"checksum,omitempty"` // as checksum returns; files of older programs have none
+}
+
+// checksum is the CRC-32C of the memo as JSON, in hexadecimal.
+func (m Memo) checksum() (string, error) {
+	text, err := json.Marshal(m)
+	return fmt.Sprintf("%08x", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))), err
+}
+
 // Load reads the file; a missing one is nothing.
 func (f FileMemory) Load(context.Context) (*Memo, error) {
 	text, err := os.ReadFile(f.path())
@@ -156,22 +169,33 @@ func (f FileMemory) Load(context.Context) (*Memo, error) {
 	if err != nil {
 		return nil, err
 	}
-	var m Memo
+	var m memoFile
 	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.path(), err)
+		return nil, fmt.Errorf("%s is damaged and is not used: %w", f.path(), err)
 	}
-	return &m, nil
+	if sum, err := m.Memo.checksum(); err != nil || m.Checksum != "" && m.Checksum != sum {
+		return nil, fmt.Errorf("%s is damaged and is not used: its checksum is %s, not %s", f.path(), sum, m.Checksum)
+	}
+	return &m.Memo, nil
 }
 
-// Save replaces the file as a whole.
+// Save replaces the file as a whole: after a power cut it has its old content or its new one.
 func (f FileMemory) Save(_ context.Context, m Memo) error {
-	text, err := json.Marshal(m)
+	sum, err := m.checksum()
 	if err != nil {
 		return err
 	}
-	temporary := f.path() + ".new"
-	if err := os.WriteFile(temporary, text, 0o600); err != nil {
+	text, err := json.Marshal(memoFile{m, sum})
+	if err != nil {
 		return err
 	}
-	return os.Rename(temporary, f.path())
+	draft, err := os.OpenFile(f.path()+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = draft.Write(text)
+	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return err
+	}
+	return os.Rename(draft.Name(), f.path())
 }

@@ -207,7 +207,7 @@ func (s *Server) serve() {
 	listener := sqs.Limit(s.opts.Listener, sqs.ListenLimits{Total: s.opts.ConnectionsMax})
 	s.http = &http1.Server{Handler: s.handler, Logger: s.log}
 	if s.opts.TLS != nil || s.opts.NetHTTP {
-		s.http = sqs.NewServer(s.handler, sqs.ServerOptions{Logger: s.log})
+		s.http = sqs.NewServer(http1.EndUnclear(s.handler), sqs.ServerOptions{Logger: s.log})
 	}
 	if s.opts.TLS != nil {
 		listener = tls.NewListener(listener, s.opts.TLS)

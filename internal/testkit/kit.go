@@ -119,7 +119,7 @@ func (k *Kit) start() {
 	})
 	k.server = &http1.Server{Handler: handler, Logger: logger}
 	if k.opts.NetHTTP {
-		k.server = sqs.NewServer(handler, sqs.ServerOptions{Logger: logger})
+		k.server = sqs.NewServer(http1.EndUnclear(handler), sqs.ServerOptions{Logger: logger})
 	}
 	k.client = &http.Client{Transport: &http.Transport{DialContext: k.network.dial, MaxIdleConnsPerHost: 2048}}
 	go k.server.Serve(k.network)
