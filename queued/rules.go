@@ -204,12 +204,12 @@ func checkURL(text string) error {
 	if text[0] != '/' || strings.HasPrefix(text, "//") {
 		return wrong("url", "%q must begin with one slash", clip(text))
 	}
+	path, _, _ := strings.Cut(text, "?")
 	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c > '~' || c == '#' || c == '\\' {
+		if c := text[i]; c <= ' ' || c > '~' || c == '#' || c == '\\' && i < len(path) {
 			return wrong("url", "%q holds %q, which must be percent-encoded", clip(text), c)
 		}
 	}
-	path, _, _ := strings.Cut(text, "?")
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
 		return wrong("url", "%q has a percent sign without two hexadecimal digits", clip(text))

@@ -150,7 +150,7 @@ func sentence(detail string) string {
 // waitingPage is the page of a reply that is not there yet.
 func waitingPage(location string, until time.Time, repeated bool) page {
 	return page{Status: http.StatusAccepted, Title: "Waiting for the answer", Text: "Your request has been accepted and is kept. " +
-		"Nobody has answered it yet.", Waiting: true, Repeated: repeated, Location: location,
+		"There is no answer to it yet.", Waiting: true, Repeated: repeated, Location: location,
 		Until: until.UTC().Format("January 2, 2006, 15:04 MST")}
 }
 
