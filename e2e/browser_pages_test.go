@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,9 +42,29 @@ func openSite(t *testing.T, pageWait string) *site {
 	s.base = "http://" + address
 	state := t.TempDir()
 	config := filepath.Join(state, "gateway.toml")
-	text := fmt.Sprintf("listen = %q\nstate = %q\n[[routes]]\npath = \"/shop\"\nqueue = \"site\"\npage_wait = %q\nbody_max = \"1KiB\"\nclient_rate = 100\n"+
-		"[[routes]]\nname = \"never\"\npath = \"/never\"\nqueue = \"site\"\nfail_fast = \"1ms\"\n"+
-		"[[routes]]\nname = \"get\"\npath = \"/get\"\nqueue = \"site\"\nmethods = [\"POST\"]\n", address, state, pageWait)
+	text := fmt.Sprintf(`
+listen = %q
+state = %q
+[[routes]]
+path = "/shop"
+queue = "site"
+page_wait = %q
+[[routes]]
+name = "busy"
+path = "/busy"
+queue = "site"
+rate = 0.001
+[[routes]]
+name = "often"
+path = "/often"
+queue = "site"
+client_rate = 0.001
+[[routes]]
+name = "posted"
+path = "/posted"
+queue = "site"
+methods = ["POST"]
+`, address, state, pageWait)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +135,8 @@ func (s *site) handler() http.Handler {
 	}
 	page := func(w http.ResponseWriter, title, body string) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprintf(w, `<!doctype html><title>%s</title><link rel="stylesheet" href="style.css"><h1>%[1]s</h1><a id="relative" href="next">next</a>%s`, title, body)
+		fmt.Fprintf(w, `<!doctype html><title>%s</title><link rel="stylesheet" href="style.css"><h1>%[1]s</h1>
+			<a id="relative" href="next">next</a>%s`, title, body)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /shop/style.css", func(w http.ResponseWriter, _ *http.Request) {
@@ -126,12 +148,18 @@ func (s *site) handler() http.Handler {
 		page(w, "Report "+r.URL.RawQuery, "")
 	})
 	mux.HandleFunc("GET /shop/form", func(w http.ResponseWriter, r *http.Request) {
-		page(w, "Form", `<form method="post" action="order"><input name="item" value="tea"><button>Order</button></form>`)
+		page(w, "Form", `<form method="post" action="order"><input name="item" value="tea">
+			<button>Order</button></form>`)
 	})
 	mux.HandleFunc("POST /shop/order", func(w http.ResponseWriter, r *http.Request) {
 		n := s.orders.Add(1)
 		slow(r)
 		page(w, fmt.Sprintf("Order %d of %s", n, r.FormValue("item")), "")
+	})
+	mux.HandleFunc("GET /shop/fails/{status}", func(w http.ResponseWriter, r *http.Request) {
+		status, _ := strconv.Atoi(r.PathValue("status"))
+		d, _ := queued.DeliveryOf(r.Context())
+		d.Fail(status, queued.ReasonFailed, "the server behind the queue did not answer, 3 times")
 	})
 	mux.HandleFunc("GET /shop/moved", func(w http.ResponseWriter, r *http.Request) {
 		slow(r)
@@ -143,7 +171,8 @@ func (s *site) handler() http.Handler {
 // at waits until the browser shows a page with a title at an address, with its own style and links.
 func (s *site) at(b *browser, title, path string) {
 	s.t.Helper()
-	b.wait(fmt.Sprintf(`document.readyState === "complete" && document.title === %q && location.href === %q`, title, s.base+path))
+	b.wait(fmt.Sprintf(`document.readyState === "complete" && document.title === %q && location.href === %q`,
+		title, s.base+path))
 	b.wait(`getComputedStyle(document.querySelector("h1")).color === "rgb(1, 2, 3)"`)
 	b.wait(fmt.Sprintf(`document.querySelector("#relative").href === %q`, s.base+"/shop/next"))
 }
@@ -203,8 +232,9 @@ func TestBrowserFormSentInImpatienceIsOneOrder(t *testing.T) {
 	b.visit(s.base + "/shop/form")
 	s.at(b, "Form", "/shop/form")
 	var clicked bool
-	if err := b.eval(`[0, 300, 600].forEach((after) => setTimeout(() => document.querySelector("button").click(), after)) === undefined`,
-		&clicked); err != nil { // by script, since the protocol waits for the page that the first click asks for
+	err := b.eval(`[0, 300, 600].forEach((after) => setTimeout(() => document.querySelector("button").click(), after))
+		=== undefined`, &clicked) // by script, since the protocol waits for the page that the first click asks for
+	if err != nil {
 		t.Fatal(err)
 	}
 	b.wait(waitingTitle)
@@ -267,17 +297,22 @@ func TestBrowserWithoutCookiesShowsTheReply(t *testing.T) {
 	}
 }
 
-// TestBrowserPagesAreShown has a picture taken of every page, wide and narrow, light and dark; go test -artifacts keeps them.
+// TestBrowserPagesAreShown takes a picture of every page, wide and narrow, light and dark; go test -artifacts keeps them.
 func TestBrowserPagesAreShown(t *testing.T) {
 	b := browse(t)
 	s := openSite(t, "1s")
-	for name, at := range map[string]string{
-		"400": "/shop/%2e%2e/x", "403": "/forebay/v1/replies/x", "404": "/nothing/here", "405": "/get",
-		"414": "/shop/" + strings.Repeat("x", 8300), "202": "/shop/report",
+	s.come()
+	for _, at := range [][2]string{
+		{"202", "/shop/report"}, {"400", "/shop/x%2F..%2Fy"}, {"403", "/forebay/v1/replies/x"}, {"404", "/nothing/here"}, {"405", "/posted"},
+		{"413", "/shop/fails/413"}, {"414", "/shop/" + strings.Repeat("x", 8300)}, {"500", "/shop/fails/500"},
+		{"502", "/shop/fails/502"}, {"504", "/shop/fails/504"},
+		{"", "/often"}, {"429", "/often"}, {"", "/busy"}, {"503", "/busy"},
 	} {
-		b.visit(s.base + at)
-		b.wait(`document.querySelector("main h1") !== null`)
-		b.pictures(name)
+		b.visit(s.base + at[1])
+		if at[0] != "" {
+			b.wait(`document.querySelector("main h1") !== null`)
+			b.pictures(at[0])
+		}
 	}
 	if thrown := b.exceptions(); thrown != "" {
 		t.Errorf("uncaught in the page: %s", thrown)
@@ -289,14 +324,17 @@ func (b *browser) pictures(name string) {
 	b.t.Helper()
 	for _, width := range []int{1440, 390} {
 		for _, scheme := range []string{"light", "dark"} {
-			b.must("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}, nil)
-			b.must("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+			b.must("Emulation.setDeviceMetricsOverride",
+				map[string]any{"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}, nil)
+			b.must("Emulation.setEmulatedMedia",
+				map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 			b.wait(`document.documentElement.scrollWidth <= innerWidth`)
 			var shot struct{ Data string }
 			b.must("Page.captureScreenshot", nil, &shot)
 			picture, err := base64.StdEncoding.DecodeString(shot.Data)
 			if err == nil {
-				err = os.WriteFile(filepath.Join(b.t.ArtifactDir(), fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), picture, 0o600)
+				file := fmt.Sprintf("%s-%d-%s.png", name, width, scheme)
+				err = os.WriteFile(filepath.Join(b.t.ArtifactDir(), file), picture, 0o600)
 			}
 			if err != nil {
 				b.t.Error(err)

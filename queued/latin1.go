@@ -8,8 +8,8 @@ import (
 )
 
 // A value of a header field is bytes, and JSON holds text. Where the values of a field are UTF-8 they travel as they are.
-// The others travel with the letter U+0000 to U+00FF for each byte, as Latin-1 has it, and the member "latin1" names their
-// fields. A reader that does not know the member sees the letters that were most probably meant.
+// The others travel with the letter U+0000 to U+00FF for each byte, as Latin-1 has it, and the member "latin1" names
+// their fields. A reader that does not know the member sees the letters that were most probably meant.
 
 // latin1Names are the fields of all headers with a value that is not UTF-8, sorted, in canonical form.
 func latin1Names(headers ...http.Header) []string {
@@ -41,7 +41,8 @@ func fromLatin1(member string, h http.Header, names []string) error {
 			out := make([]byte, 0, len(value))
 			for _, r := range value {
 				if r > 0xff {
-					return wrong(member, "the value of %s has the letter %q, and latin1 names it: its letters are U+0000 to U+00FF", clip(name), r)
+					return wrong(member, "the value of %s has the letter %q, and latin1 names the field: its letters are "+
+						"U+0000 to U+00FF", clip(name), r)
 				}
 				out = append(out, byte(r))
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/forebay-mq/forebay/queued"
 )
 
-// setTarget makes out ask for what stands in the request in, byte for byte, below the path of the server. Package url would
-// write some of it in another way.
+// setTarget makes out ask for what stands in the request in, byte for byte, below the path of the server. Package url
+// would write some of it in another way.
 func setTarget(out, server *url.URL, in *http.Request) {
 	path, query, asked := strings.Cut(in.RequestURI, "?")
 	out.Opaque = strings.TrimSuffix(server.EscapedPath(), "/") + path

@@ -276,10 +276,14 @@ func (g *Gateway) fresh(w http.ResponseWriter, r *http.Request, q *request, body
 func (g *Gateway) submit(q *request, m *mail) *problem {
 	if err := g.send(q.url, m); err != nil {
 		g.log.Warn("a request was not accepted", "route", q.Name, "request_id", q.token.id.String(), "err", err)
-		return &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "the queue did not take the request"}
+		return notTaken()
 	}
 	q.sent(q.token.id, time.Now())
 	return nil
+}
+
+func notTaken() *problem {
+	return &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "the queue did not take the request"}
 }
 
 // again answers a request with an Idempotency-Key: the first one is sent, later ones get its reply.

@@ -17,8 +17,8 @@ const (
 	besideBody   = envelopeFor + queued.URLBytesMax + 2*headersUsual
 )
 
-// sureBody is how many bytes a body may have that fits into a message of max bytes whatever they are: base64 makes four of
-// three.
+// sureBody is how many bytes a body may have that fits into a message of max bytes whatever they are: base64 makes four
+// of three.
 func sureBody(max int) int { return (max - besideBody) / 4 * 3 }
 
 // messageMax is how many bytes a queue lets a message have, as far as it says.

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A form that is sent again while nobody has answered it is one form. People press a button again when nothing happens,
+// A form that is sent again before it is answered is one form. People press a button again when nothing happens,
 // and go back and send again when a page says that it waits. What is taken for one:
 //
 //   - the same content: route, host, method, URL, type and body;
@@ -55,8 +55,8 @@ func (g *Gateway) formDigest(l *lane, r *http.Request, body []byte) [32]byte {
 	}
 	h := http.Header{"Cookie": r.Header["Cookie"]}
 	dropOwnCookies(h)
-	return digest(l.Name, g.visitor(l, r), g.remote(r), strings.Join(h["Cookie"], "\n"), r.UserAgent(), r.Header.Get("Accept-Language"),
-		r.Host, r.Method, r.RequestURI, kind, string(body))
+	return digest(l.Name, g.visitor(l, r), g.remote(r), strings.Join(h["Cookie"], "\n"), r.UserAgent(),
+		r.Header.Get("Accept-Language"), r.Host, r.Method, r.RequestURI, kind, string(body))
 }
 
 // forms are those under way. It is safe for concurrent use.
@@ -176,7 +176,7 @@ func (f *forms) refused(one *form) bool {
 	return one.dropped
 }
 
-// expire forgets forms that nobody waits for any more.
+// expire forgets forms without a client that waits.
 func (f *forms) expire(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -212,7 +212,7 @@ func (g *Gateway) form(w http.ResponseWriter, r *http.Request, q *request, body 
 		g.attend(w, r, s, q.token, q.wait, true)
 	} else {
 		if <-one.sent; g.forms.refused(one) {
-			return &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "the queue did not take the request"}
+			return notTaken()
 		}
 		g.joinForm(w, r, q, one.token)
 	}
@@ -245,8 +245,8 @@ func hasCookies(r *http.Request) bool {
 	return len(h["Cookie"]) > 0
 }
 
-// rememberForm gives a browser that has to wait for the answer to a form the cookie that tells so, should it send the form
-// again.
+// rememberForm gives a browser that has to wait for the answer to a form the cookie that tells so, should it send the
+// form again.
 func (g *Gateway) rememberForm(w http.ResponseWriter, r *http.Request, t token) {
 	d, ok := r.Context().Value(formKey{}).([32]byte)
 	lasts := min(formUnseen, time.Until(t.expires))

@@ -59,7 +59,9 @@ func TestAFormThatIsSentAgainIsOneOrder(t *testing.T) {
 		{name: "where every form counts", every: true, requests: 3},
 	} {
 		play(t, func(t *testing.T, w *world) {
-			s := w.gateway(1, func(o *Options) { o.Routes[0].Wait, o.Routes[0].PageWait, o.Routes[0].EveryForm = time.Hour, time.Hour, tt.every })
+			s := w.gateway(1, func(o *Options) {
+				o.Routes[0].Wait, o.Routes[0].PageWait, o.Routes[0].EveryForm = time.Hour, time.Hour, tt.every
+			})
 			giveUp := context.CancelFunc(func() {})
 			var all []<-chan answer
 			for i := range 3 {

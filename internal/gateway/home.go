@@ -17,8 +17,8 @@ import (
 //
 //	GET or POST /report    202, a page that goes on to the address of the reply, and a cookie for that address which
 //	                       remembers where it came from
-//	GET …/replies/TOKEN    202, a page that looks again, until the reply is there: then 303 to /report, and a cookie for
-//	                       /report which holds the token
+//	GET …/replies/TOKEN    202, a page that looks again, until the reply is there: then 303 to /report, and a cookie
+//	                       for /report which holds the token
 //	GET /report            the reply, and the cookie is taken away
 //
 // The address of the reply is one tab's own, so tabs do not get in each other's way. A browser without cookies shows the
@@ -28,7 +28,7 @@ const (
 	replyCookie    = "forebay-reply-" // at the address of a page, with the id: the token of the reply to show
 	homeBytesMax   = 2000             // of path and query in a cookie; longer ones are shown at the address of the reply
 	replyCookieFor = time.Minute      // to get from one address to the other
-	reloadFor      = 10 * time.Minute // in which a reload shows the reply to a form again, and does not ask for the page anew
+	reloadFor      = 10 * time.Minute // in which a reload shows the reply to a form again, and asks for nothing
 	pageHold       = 5 * time.Second  // for a reply, before the waiting page is shown again
 )
 
@@ -103,7 +103,7 @@ func dropOwnCookies(h http.Header) {
 			var pairs []string
 			for pair := range strings.SplitSeq(line, ";") {
 				pair = strings.TrimSpace(pair)
-				if !strings.HasPrefix(pair, homeCookie+"=") && !strings.HasPrefix(pair, replyCookie) && !strings.HasPrefix(pair, formCookie) {
+				if !isOwnCookie(pair) {
 					pairs = append(pairs, pair)
 				}
 			}
@@ -118,6 +118,10 @@ func dropOwnCookies(h http.Header) {
 	}
 }
 
+func isOwnCookie(pair string) bool {
+	return strings.HasPrefix(pair, homeCookie+"=") || strings.HasPrefix(pair, replyCookie) || strings.HasPrefix(pair, formCookie)
+}
+
 // rememberHome gives a browser that has to wait what brings it back to the address at which it asked. It returns false
 // where that is not possible, or was done before.
 func (g *Gateway) rememberHome(w http.ResponseWriter, r *http.Request, t token) bool {
@@ -128,7 +132,8 @@ func (g *Gateway) rememberHome(w http.ResponseWriter, r *http.Request, t token) 
 		return true // it came from the address of the reply, and has the cookie for that still
 	}
 	h := home{uri: r.RequestURI, posted: r.Method == http.MethodPost, repeated: w.Header().Get(replayed) != ""}
-	value := h.kind() + "." + cookieText.EncodeToString([]byte(h.uri)) + "." + g.opts.Keys.seal(homeCookie, t.id.String(), h.kind(), h.uri)
+	value := h.kind() + "." + cookieText.EncodeToString([]byte(h.uri)) + "." +
+		g.opts.Keys.seal(homeCookie, t.id.String(), h.kind(), h.uri)
 	setCookie(w, r, homeCookie, value, g.replyURL(t), time.Until(t.expires))
 	g.rememberForm(w, r, t)
 	return true
@@ -152,8 +157,8 @@ func (g *Gateway) homeOf(r *http.Request, t token) (h home, ok bool) {
 	return homeFrom(string(uri), kind), true
 }
 
-// sendHome brings a browser back to the page's own address once the reply is there. It returns false when the browser does
-// not say which that is.
+// sendHome brings a browser back to the page's own address once the reply is there. It returns false when the browser
+// does not say which that is.
 func (g *Gateway) sendHome(w http.ResponseWriter, r *http.Request, s *seat, t token) bool {
 	to, ok := g.homeOf(r, t)
 	if !ok {
@@ -279,8 +284,8 @@ func (g *Gateway) unusable(r *http.Request, t token) bool {
 	return err == nil && p.Status == http.StatusNotModified
 }
 
-// homeWriter shows a reply at the address of its page once. The answer to a form is none to a later GET of that address, so
-// no cache may take it for one, and a reload shows it again for a while.
+// homeWriter shows a reply at the address of its page once. The answer to a form is none to a later GET of that address,
+// so no cache may take it for one, and a reload shows it again for a while.
 type homeWriter struct {
 	http.ResponseWriter
 	g    *Gateway

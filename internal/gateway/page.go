@@ -63,7 +63,8 @@ func openPages(file string) (*pageWriter, error) {
 		return nil, fmt.Errorf("page_template: %w; docs/gateway.md has the fields", err)
 	}
 	p := &pageWriter{template: t}
-	for _, sample := range []page{{Waiting: true, Repeated: true}, {Status: http.StatusNotFound, Again: true, Detail: "x"}} {
+	samples := []page{{Waiting: true, Repeated: true}, {Status: http.StatusNotFound, Again: true, Detail: "x"}}
+	for _, sample := range samples {
 		out, err := p.render(sample)
 		if err != nil {
 			return nil, fmt.Errorf("page_template: %w; docs/gateway.md has the fields", err)
@@ -80,7 +81,8 @@ func policyOf(html []byte) string {
 	_, rest, _ := bytes.Cut(html, []byte("<style>"))
 	style, _, _ := bytes.Cut(rest, []byte("</style>"))
 	sum := sha256.Sum256(style)
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'"
 }
 
 func (p *pageWriter) render(data page) ([]byte, error) {
@@ -93,7 +95,8 @@ func (p *pageWriter) render(data page) ([]byte, error) {
 func (p *pageWriter) write(w http.ResponseWriter, data page) {
 	text, err := p.render(data)
 	if err != nil { // the template of a site, with data that openPages has not tried
-		text = []byte("<!doctype html><title>" + template.HTMLEscapeString(data.Title) + "</title><p>" + template.HTMLEscapeString(data.Text))
+		text = []byte("<!doctype html><title>" + template.HTMLEscapeString(data.Title) + "</title><p>" +
+			template.HTMLEscapeString(data.Text))
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -109,32 +112,41 @@ func (p *pageWriter) write(w http.ResponseWriter, data page) {
 }
 
 // words are what people are told of a status. Others get the words of HTTP.
-var words = map[int][2]string{
-	http.StatusBadRequest:            {"This request cannot be understood", "The address or the form that was sent has something in it that this site does not take."},
-	http.StatusForbidden:             {"You may not open this", "This address is not open to you, or the link to it is not complete."},
-	http.StatusNotFound:              {"There is nothing here", "The address may be misspelt, or the page has moved."},
-	http.StatusMethodNotAllowed:      {"That cannot be done here", "This address does not take what was sent to it."},
-	http.StatusRequestTimeout:        {"That took too long", "What was sent did not arrive in time. Check your connection, and send it again."},
-	http.StatusGone:                  {"This answer is no longer kept", "Answers are kept for a while only, and the time of this one is over."},
-	http.StatusRequestEntityTooLarge: {"That is too large", "This site does not take that much at once. Send a smaller file or a shorter text."},
-	http.StatusRequestURITooLong:     {"This address is too long", "The site does not take addresses of this length."},
-	http.StatusUnsupportedMediaType:  {"That kind of file is not taken", "This address does not take what was sent to it."},
-	http.StatusUnprocessableEntity:   {"That was used for something else", "The key of this request belongs to another one."},
-	http.StatusTooManyRequests:       {"Slow down a little", "More requests came from you than this site takes. Wait a moment, and try again."},
-	http.StatusInternalServerError:   {"Something went wrong here", "It is not your fault. Please try again later."},
-	http.StatusBadGateway:            {"The server behind this site failed", "It was asked, and gave no answer that can be shown. Please try again later."},
-	http.StatusServiceUnavailable:    {"This site is busy", "It cannot take your request just now, and nothing was done. Please try again in a moment."},
-	http.StatusGatewayTimeout:        {"No answer came in time", "The server behind this site did not answer. What you sent may or may not have been done."},
+var words = map[int]struct{ title, text string }{
+	http.StatusBadRequest: {"This request cannot be understood",
+		"The address or the form that was sent has something in it that this site does not take."},
+	http.StatusForbidden: {"You may not open this",
+		"This address is not open to you, or the link to it is not complete."},
+	http.StatusNotFound:         {"There is nothing here", "The address may be misspelt, or the page has moved."},
+	http.StatusMethodNotAllowed: {"That cannot be done here", "This address does not take what was sent to it."},
+	http.StatusRequestTimeout: {"That took too long",
+		"What was sent did not arrive in time. Check your connection, and send it again."},
+	http.StatusGone: {"This answer is no longer kept",
+		"Answers are kept for a while only, and the time of this one is over."},
+	http.StatusRequestEntityTooLarge: {"That is too large",
+		"This site does not take that much at once. Send a smaller file or a shorter text."},
+	http.StatusRequestURITooLong:    {"This address is too long", "The site does not take addresses of this length."},
+	http.StatusUnsupportedMediaType: {"That kind of file is not taken", "This address does not take what was sent to it."},
+	http.StatusUnprocessableEntity:  {"That was used for something else", "The key of this request belongs to another one."},
+	http.StatusTooManyRequests: {"Slow down a little",
+		"More requests came from you than this site takes. Wait a moment, and try again."},
+	http.StatusInternalServerError: {"Something went wrong here", "It is not your fault. Please try again later."},
+	http.StatusBadGateway: {"The server behind this site failed",
+		"It was asked, and gave no answer that can be shown. Please try again later."},
+	http.StatusServiceUnavailable: {"This site is busy",
+		"It cannot take your request just now. Please try again in a moment."},
+	http.StatusGatewayTimeout: {"No answer came in time",
+		"The server behind this site did not answer. What you sent may or may not have been done."},
 }
 
 // problemPage is the page for a refusal or a failure.
 func problemPage(r *http.Request, status int, detail string) page {
 	text, known := words[status]
 	if !known {
-		text = [2]string{http.StatusText(status), "The site has answered so."}
+		text.title, text.text = http.StatusText(status), "The site has answered so."
 	}
 	again := status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
-	return page{Status: status, Title: text[0], Text: text[1], Detail: sentence(detail), Address: r.RequestURI,
+	return page{Status: status, Title: text.title, Text: text.text, Detail: sentence(detail), Address: r.RequestURI,
 		Again: again && (r.Method == http.MethodGet || r.Method == http.MethodHead)}
 }
 
@@ -149,16 +161,16 @@ func sentence(detail string) string {
 
 // waitingPage is the page of a reply that is not there yet.
 func waitingPage(location string, until time.Time, repeated bool) page {
-	return page{Status: http.StatusAccepted, Title: "Waiting for the answer", Text: "Your request has been accepted and is kept. " +
-		"There is no answer to it yet.", Waiting: true, Repeated: repeated, Location: location,
-		Until: until.UTC().Format("January 2, 2006, 15:04 MST")}
+	return page{Status: http.StatusAccepted, Title: "Waiting for the answer",
+		Text:    "Your request has been accepted and is kept. There is no answer to it yet.",
+		Waiting: true, Repeated: repeated, Location: location, Until: until.UTC().Format("January 2, 2006, 15:04 MST")}
 }
 
 // wantsPage reports whether a client would rather see a page than JSON.
 func wantsPage(r *http.Request) bool { return accepts(r.Header, "text/html") }
 
-// isPageLoad reports whether a browser asks for a page of its own: by a link, a form, an address or a reload, and not by a
-// script. Browsers that do not say so (Sec-Fetch-Mode) are known by what they accept.
+// isPageLoad reports whether a browser asks for a page of its own: by a link, a form, an address or a reload, and not by
+// a script. Browsers that do not say so (Sec-Fetch-Mode) are known by what they accept.
 func isPageLoad(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return wantsPage(r) && (mode == "" || mode == "navigate") && r.Header.Get("X-Requested-With") == "" &&

@@ -9,7 +9,8 @@ import (
 // pageLooksAgain is the longest for which the page of a pending reply is shown before the browser looks again.
 const pageLooksAgain = 10 * time.Second
 
-// pending answers that the reply is not there yet, and where it will be: programs in JSON, people in a page that looks again.
+// pending answers that the reply is not there yet, and where it will be: programs in JSON, people in a page that looks
+// again.
 func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 	g.metrics.pending()
 	location, wait, expires := g.replyURL(t), g.wait(t.id), t.expires.UTC()
@@ -30,7 +31,8 @@ func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 	}
 	h.Set("Content-Type", "application/json")
 	h.Add("Vary", "Accept")
-	text, err := json.Marshal(map[string]any{"status": "pending", "reply": location, "expires": expires.Format(time.RFC3339)})
+	told := map[string]any{"status": "pending", "reply": location, "expires": expires.Format(time.RFC3339)}
+	text, err := json.Marshal(told)
 	if err != nil {
 		return // texts can always be written
 	}

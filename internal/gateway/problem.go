@@ -28,8 +28,8 @@ func (p problem) body() []byte {
 	return append(text, '\n')
 }
 
-// refuse answers with a problem: programs in JSON, browsers in a page. A refused request was not accepted: no backend will
-// see it.
+// refuse answers with a problem: programs in JSON, browsers in a page. A refused request was not accepted: no backend
+// will see it.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, p problem) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -25,21 +25,25 @@ func readTarget(r *http.Request) (string, *problem) {
 			what: fmt.Sprintf("the URL has %d bytes, at most %d", len(target), queued.URLBytesMax)}
 	}
 	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") {
-		return "", &problem{status: http.StatusBadRequest, what: "the request target must be a path that begins with one slash"}
+		return "", misread("the request target must be a path that begins with one slash")
 	}
 	path, _, _ := strings.Cut(target, "?")
 	for _, trick := range []string{"%00", "\\", "#"} {
 		if strings.Contains(path, trick) {
-			return "", &problem{status: http.StatusBadRequest,
-				what: fmt.Sprintf("the path holds %s, which servers read in different ways", trick)}
+			return "", misread("the path holds %s, which servers read in different ways", trick)
 		}
 	}
 	for segment := range strings.FieldsFuncSeq(r.URL.Path, func(c rune) bool { return c == '/' || c == '\\' }) {
 		if segment == "." || segment == ".." {
-			return "", &problem{status: http.StatusBadRequest, what: fmt.Sprintf("the path has the segment %q; send it resolved", segment)}
+			return "", misread("the path has the segment %q; send it resolved", segment)
 		}
 	}
 	return target, nil
+}
+
+// misread refuses a target that another server could take for another.
+func misread(format string, args ...any) *problem {
+	return &problem{status: http.StatusBadRequest, what: fmt.Sprintf(format, args...)}
 }
 
 // originForm is path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2). The host of that is the
@@ -54,7 +58,7 @@ func originForm(target string) (string, *problem) {
 		end = len(rest)
 	}
 	if end == 0 || strings.Contains(rest[:end], "@") {
-		return "", &problem{status: http.StatusBadRequest, what: "the request target names no host, or a user"}
+		return "", misread("the request target names no host, or a user")
 	}
 	if rest = rest[end:]; !strings.HasPrefix(rest, "/") {
 		rest = "/" + rest
@@ -101,6 +105,6 @@ func (g *Gateway) checkSlashes(r *http.Request) *problem {
 	if one == other && g.isOwn(r.URL.Path) == g.isOwn(path) {
 		return nil
 	}
-	return &problem{status: http.StatusBadRequest, what: "the path holds an encoded slash, and depending on how that is read it belongs to " +
-		"two routes; send it with a plain slash"}
+	return misread("the path holds an encoded slash, and depending on how that is read it belongs to two routes; " +
+		"send it with a plain slash")
 }

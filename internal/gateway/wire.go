@@ -50,7 +50,7 @@ func (c *wireConn) Read(p []byte) (n int, err error) {
 		c.halved.Store(true)
 	}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && record.Conn != nil {
-		_, _ = io.WriteString(record.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nThis server speaks HTTPS: use https:// in the address.\n")
+		_, _ = io.WriteString(record.Conn, httpOverTLS)
 	}
 	return n, err
 }
@@ -74,6 +74,9 @@ func (c *wireConn) skipEmptyLine(p []byte, n int, err error) (int, error) {
 	}
 	return n, err
 }
+
+// httpOverTLS is for a client that speaks plain HTTP where TLS is spoken.
+const httpOverTLS = "HTTP/1.0 400 Bad Request\r\n\r\nThis server speaks HTTPS: use https:// in the address.\n"
 
 // wireKey finds the connection in the context of a request.
 type wireKey struct{}
@@ -100,8 +103,8 @@ func withTLS(h http.Handler) http.Handler {
 	})
 }
 
-// staying returns a request whose context does not end when its client has only closed its half of the connection: such a
-// client still reads, and gets its answer. A browser never does that; it has gone. The caller must call done.
+// staying returns a request whose context does not end when its client has only closed its half of the connection: such
+// a client still reads, and gets its answer. A browser never does that; it has gone. The caller must call done.
 func staying(r *http.Request) (stays *http.Request, done func()) {
 	conn, ok := r.Context().Value(wireKey{}).(*wireConn)
 	if !ok || isPageLoad(r) {

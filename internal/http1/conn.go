@@ -142,8 +142,8 @@ func earlier(a, b time.Time) time.Time {
 
 // readHead reads until a whole head is there and returns its size.
 func (c *conn) readHead(first bool) (size int, err error) {
-	timed := first       // the time of a connection's first head began with the connection
-	skipped := 0    // empty lines, which some clients send before a request or behind a body
+	timed := first // the time of a connection's first head began with the connection
+	skipped := 0   // empty lines, which some clients send before a request or behind a body
 	for scanned := 0; ; {
 		b := c.buffered()
 		if first && len(b) > 0 && !c.state.CompareAndSwap(stateIdle, stateActive) && c.state.Load() == stateClosed {
