@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -336,6 +338,40 @@ func TestBodiesOfAnyBytesFit(t *testing.T) {
 				t.Errorf("%s: %d bytes got %d %q, want them to fit: %v", tt.name, tt.size, a.status, a.body, tt.fits)
 			}
 			s.stop()
+		}
+	})
+}
+
+func TestTheWireUnderTLS(t *testing.T) {
+	certified := httptest.NewTLSServer(nil)
+	secure := certified.TLS.Clone()
+	certified.Close()
+	play(t, func(t *testing.T, w *world) {
+		s := w.gateway(1, func(o *Options) { o.Routes[0].Wait = -1 })
+		ctx, cancel := context.WithCancel(t.Context())
+		network := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		served := make(chan error, 1)
+		go func() {
+			served <- Serve(ctx, s.g, network, ServerOptions{TLS: secure, HeadersMax: 8 << 10, ConnectionsMax: 4,
+				Log: slog.New(slog.DiscardHandler)}, time.Second)
+		}()
+		conn := tls.Client(network.dial(t), &tls.Config{InsecureSkipVerify: true})
+		go func() { _, _ = io.WriteString(conn, "\r\nGET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") }()
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		conn.Close()
+		if q := w.mustTake(); line != "HTTP/1.1 202 Accepted\r\n" || q.Scheme != "https" {
+			t.Errorf("got %q, %v, and a request by %s", line, err, q.Scheme)
+		}
+		wrong := network.dial(t)
+		go func() { _, _ = io.WriteString(wrong, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n") }()
+		text := make([]byte, len(httpOverTLS))
+		if n, err := io.ReadFull(wrong, text); string(text) != httpOverTLS {
+			t.Errorf("plain HTTP got %q, %v, want %q", text[:n], err, httpOverTLS)
+		}
+		wrong.Close()
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
 		}
 	})
 }
