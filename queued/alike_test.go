@@ -71,6 +71,17 @@ var exchanges = []struct {
 		w.Header().Add("Set-Cookie", "b=2")
 		w.Header()["X-Empty"] = []string{""}
 	}},
+	{name: "Latin-1 in a header value", handler: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["X-L"] = []string{"Gr\xfc\xdfe", "grün"}
+	}},
+	{name: "Latin-1 in a request", handler: echo, header: http.Header{"X-L": {"Gr\xfc\xdfe", "grün"}}},
+	{name: "a status beyond those of HTTP", handler: status(999)},
+	{name: "a backslash in the query", handler: echo, path: `/a?b\c`},
+	{name: "Latin-1 in a trailer", handler: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Sum")
+		io.WriteString(w, "body")
+		w.Header().Set("X-Sum", "gr\xfcn")
+	}},
 	{name: "line ends in a header value", handler: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Bad", "a\r\nSet-Cookie: b")
 	}},

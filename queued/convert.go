@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -36,9 +37,12 @@ func NewRequest(r *http.Request, body []byte) *Request {
 	return out
 }
 
-// requestURI is path and query of u.
+// requestURI is path and query of u, as net/http would send them.
 func requestURI(u *url.URL) string {
 	path := u.EscapedPath()
+	if strings.HasPrefix(u.Opaque, "/") && !strings.HasPrefix(u.Opaque, "//") {
+		path = u.Opaque
+	}
 	if path == "" {
 		path = "/"
 	}
@@ -82,12 +86,12 @@ func TraceOf(h http.Header) Trace {
 
 // set puts the trace context into a header, if there is one that can stand there.
 func (t Trace) set(h http.Header) {
-	if t.Parent == "" || !isValue(t.Parent) {
+	if t.Parent == "" || !isText(t.Parent) {
 		return
 	}
 	h.Set("Traceparent", t.Parent)
 	h.Del("Tracestate")
-	if t.State != "" && isValue(t.State) {
+	if t.State != "" && isText(t.State) {
 		h.Set("Tracestate", t.State)
 	}
 }
@@ -102,7 +106,7 @@ func Attributes(signature string, trace Trace) map[string]types.MessageAttribute
 	for _, field := range [...]struct{ name, value string }{
 		{AttributeSignature, signature}, {AttributeTraceparent, trace.Parent}, {AttributeTracestate, trace.State},
 	} {
-		if field.value == "" || !isValue(field.value) {
+		if field.value == "" || !isText(field.value) {
 			continue
 		}
 		if out == nil {

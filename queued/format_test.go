@@ -30,6 +30,9 @@ func TestARequestSurvivesTheJourney(t *testing.T) {
 		"text that is not XML": {ID: "1", Method: "GET", URL: "/", Body: []byte("a\uFFFEb\uFFFFc\x0b\u2028")},
 		"an own method":        {ID: "1", Method: "PROPFIND", URL: "/dav/"},
 		"IPv6":                 {ID: "1", Method: "GET", URL: "/", Host: "[::1]:80", Remote: "::1"},
+		"bytes that are no UTF-8 in headers": {ID: "1", Method: "GET", URL: "/", Header: http.Header{
+			"X-Latin-1": {"Gr\xfc\xdfe", "grün"}, "X-Utf-8": {"grün"}, "X-All": {"a\x80\x9f\xff\tz"}}},
+		"a backslash in the query": {ID: "1", Method: "GET", URL: `/a//b?c\d`},
 	} {
 		text, err := r.Encode()
 		if err != nil {
@@ -60,12 +63,15 @@ func checkCharacters(t *testing.T, text string) {
 
 func TestAReplySurvivesTheJourney(t *testing.T) {
 	for name, r := range map[string]*queued.Reply{
-		"the least":  {Re: "1", Status: 200, Last: true},
-		"the first":  {Re: "1", Token: "t", Attempt: "a", Status: 206, Header: http.Header{"Etag": {`"x"`}}, Body: []byte("<b>")},
-		"interim":    {Re: "1", Attempt: "a", Status: 103, Header: http.Header{"Link": {"</s.css>"}}},
-		"the last":   {Re: "1", Attempt: "a", Seq: 7, Trailer: http.Header{"X-Sum": {"9"}}, Body: []byte{0x80}, Last: true},
-		"broken off": {Re: "1", Attempt: "a", Seq: 7, Last: true, Abort: true, Reason: queued.ReasonPanic},
-		"HEAD":       {Re: "1", Status: 200, Header: http.Header{"Content-Length": {"12"}}, Last: true},
+		"the least":          {Re: "1", Status: 200, Last: true},
+		"the first":          {Re: "1", Token: "t", Attempt: "a", Status: 206, Header: http.Header{"Etag": {`"x"`}}, Body: []byte("<b>")},
+		"interim":            {Re: "1", Attempt: "a", Status: 103, Header: http.Header{"Link": {"</s.css>"}}},
+		"the last":           {Re: "1", Attempt: "a", Seq: 7, Trailer: http.Header{"X-Sum": {"9"}}, Body: []byte{0x80}, Last: true},
+		"broken off":         {Re: "1", Attempt: "a", Seq: 7, Last: true, Abort: true, Reason: queued.ReasonPanic},
+		"HEAD":               {Re: "1", Status: 200, Header: http.Header{"Content-Length": {"12"}}, Last: true},
+		"the highest status": {Re: "1", Status: 999, Last: true},
+		"Latin-1 in headers and trailers": {Re: "1", Status: 200, Header: http.Header{"X-Both": {"grün"}, "X-One": {"gr\xfcn"}},
+			Trailer: http.Header{"X-Both": {"gr\xfcn"}}, Last: true},
 	} {
 		text, err := r.Encode()
 		if err != nil {
@@ -119,6 +125,11 @@ func TestABadRequestIsRefusedAndSaysWhere(t *testing.T) {
 		{"a method with a space", with(map[string]any{"method": "GET /x"}), "method"},
 		{"an absolute URL", with(map[string]any{"url": "http://evil/"}), "url"},
 		{"a URL with a host", with(map[string]any{"url": "//evil/x"}), "url"},
+		{"a letter that is no byte", with(map[string]any{"headers": pairs{{"X-A", "\u20ac"}}, "latin1": []string{"x-a"}}), "headers"},
+		{"a line end that is written as a byte", with(map[string]any{"headers": pairs{{"X-A", "a\nb"}}, "latin1": []string{"X-A"}}), "headers"},
+		{"a field that is named twice", with(map[string]any{"latin1": []string{"X-A", "x-a"}}), "latin1: x-a comes twice"},
+		{"a name alone", with(map[string]any{"latin1": "X-A"}), "latin1"},
+		{"a backslash in the path", with(map[string]any{"url": `/a\b`}), "url"},
 		{"dot segments", with(map[string]any{"url": "/a/../b"}), `".."`},
 		{"encoded dot segments", with(map[string]any{"url": "/a/%2e%2E%2fb"}), `".."`},
 		{"dot segments behind a backslash", with(map[string]any{"url": "/a%5c..%5cb"}), `".."`},

@@ -8,6 +8,9 @@ import (
 // SeqMax is the number of the last message that one reply may have.
 const SeqMax = 1<<20 - 1
 
+// StatusMax is the highest status that a reply may have. HTTP has no words for those above 599, but they are sent.
+const StatusMax = 999
+
 // Reply is a message of an answer. An answer is one such message, or several with the numbers 0, 1, 2 …: the first that
 // is not interim has status and headers, the last is marked.
 type Reply struct {
@@ -18,7 +21,7 @@ type Reply struct {
 	Attempt string
 	// Seq is the number of the message within the attempt, from 0 to [SeqMax].
 	Seq int
-	// Status is 200 to 599 in the message that begins the answer, 102 to 199 in an interim message, which has no body
+	// Status is 200 to 999 in the message that begins the answer, 102 to 199 in an interim message, which has no body
 	// and is not the last, and 0 in those that go on with the body.
 	Status int
 	// Header has no hop-by-hop fields; only a message with a status has one. At most 128 fields and 64 KiB.
@@ -66,9 +69,11 @@ func (r *Reply) Encode() (string, error) {
 	if r.Status != 0 {
 		w.number("status", r.Status)
 	}
-	w.header("headers", r.Header)
+	latin1 := latin1Names(r.Header, r.Trailer)
+	w.header("headers", r.Header, latin1)
 	w.body(r.Body)
-	w.header("trailers", r.Trailer)
+	w.header("trailers", r.Trailer, latin1)
+	w.latin1(latin1)
 	w.text("reason", r.Reason)
 	w.flag("last", r.Last)
 	w.flag("abort", r.Abort)
@@ -87,8 +92,9 @@ func DecodeReply(body string) (*Reply, error) {
 	o.read("reason", &r.Reason)
 	o.read("last", &r.Last)
 	o.read("abort", &r.Abort)
-	r.Header = o.header("headers")
-	r.Trailer = o.header("trailers")
+	latin1 := o.latin1()
+	r.Header = o.header("headers", latin1)
+	r.Trailer = o.header("trailers", latin1)
 	r.Body = o.body()
 	if o.err == nil {
 		o.err = r.check()
@@ -121,8 +127,8 @@ func (r *Reply) checkShape() error {
 		return wrong("seq", "%d is not between 0 and %d", r.Seq, SeqMax)
 	case r.Attempt == "" && (r.Seq > 0 || !r.Last):
 		return wrong("attempt", "is missing in an answer of several messages")
-	case r.Status != 0 && (r.Status < 102 || r.Status > 599):
-		return wrong("status", "%d is not between 102 and 599", r.Status)
+	case r.Status != 0 && (r.Status < 102 || r.Status > StatusMax):
+		return wrong("status", "%d is not between 102 and %d", r.Status, StatusMax)
 	case r.Status == 0 && r.Seq == 0 && !r.Abort:
 		return wrong("status", "is missing in the first message")
 	case r.Status == 0 && len(r.Header) > 0:

@@ -12,8 +12,8 @@ type Request struct {
 	ID string
 	// Method is any token but CONNECT.
 	Method string
-	// URL is path and query as they stand in an HTTP request: begins with one slash, percent-encoded, without
-	// fragment, without the segments "." and ".." in any encoding.
+	// URL is path and query as they stand in an HTTP request, byte for byte: begins with one slash, percent-encoded,
+	// without fragment, without the segments "." and ".." in any encoding.
 	URL string
 	// Host is what the client called the server, with or without a port. Empty: not known.
 	Host string
@@ -53,7 +53,9 @@ func (r *Request) Encode() (string, error) {
 	w.text("host", r.Host)
 	w.text("scheme", r.Scheme)
 	w.text("remote", r.Remote)
-	w.header("headers", r.Header)
+	latin1 := latin1Names(r.Header)
+	w.header("headers", r.Header, latin1)
+	w.latin1(latin1)
 	w.body(r.Body)
 	if !r.Deadline.IsZero() {
 		w.text("deadline", r.Deadline.UTC().Format(time.RFC3339Nano))
@@ -94,7 +96,7 @@ func DecodeRequest(body string) (*Request, error) {
 	o.read("skip_if_gone", &r.SkipIfGone)
 	o.read("stream", &r.Stream)
 	o.read("deadline", &deadline)
-	r.Header = o.header("headers")
+	r.Header = o.header("headers", o.latin1())
 	r.Body = o.body()
 	if o.err == nil && deadline != "" {
 		var err error

@@ -59,7 +59,7 @@ func (w *response) Header() http.Header { return w.header }
 // WriteHeader implements http.ResponseWriter. A status of 102 to 199 is sent at once if the asker wants pieces.
 func (w *response) WriteHeader(status int) {
 	switch {
-	case status < 100 || status > 599 || status == http.StatusSwitchingProtocols:
+	case status < 100 || status > StatusMax || status == http.StatusSwitchingProtocols: // as net/http, which can switch
 		panic("queued: the status " + strconv.Itoa(status) + " cannot be sent through a queue")
 	case w.status != 0:
 		w.job.Logger.Warn("the handler has written its header twice", "request", w.job.request.ID)
@@ -198,7 +198,7 @@ func (w *response) describe(last bool) {
 	if !typed && w.sent.Get("Content-Encoding") == "" && len(w.buffer) > 0 {
 		w.sent["Content-Type"] = []string{http.DetectContentType(w.buffer)}
 	}
-	if last && w.length < 0 && (!w.head() || w.size > 0) {
+	if last && w.length < 0 && (!w.head() || w.size > 0) && w.trailer() == nil { // trailers need chunks on the wire
 		w.sent["Content-Length"] = []string{strconv.FormatInt(w.size, 10)}
 	}
 }
@@ -363,11 +363,11 @@ func wireValue(value string) string {
 	if isValue(value) {
 		return value
 	}
-	value = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
-			return ' '
+	out := []byte(value)
+	for i, c := range out {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			out[i] = ' '
 		}
-		return r
-	}, strings.ToValidUTF8(value, "\uFFFD"))
-	return textproto.TrimString(value)
+	}
+	return textproto.TrimString(string(out))
 }

@@ -76,7 +76,7 @@ func checkHeader(member string, h http.Header) error {
 			count++
 			size += len(name) + len(value)
 			if !isValue(value) {
-				return wrong(member, "the value of %s has a line end or control character, begins or ends with a space, or is not UTF-8", key)
+				return wrong(member, "the value of %s has a line end or control character, or begins or ends with a space", key)
 			}
 		}
 	}
@@ -102,8 +102,8 @@ func contentLength(h http.Header) (int64, error) {
 	return int64(n), nil
 }
 
-// header reads a list of pairs.
-func (o *object) header(name string) http.Header {
+// header reads a list of pairs. The values of the fields in latin1 become bytes.
+func (o *object) header(name string, latin1 []string) http.Header {
 	var pairs [][]string
 	o.read(name, &pairs)
 	if o.err != nil || len(pairs) == 0 {
@@ -126,15 +126,22 @@ func (o *object) header(name string) http.Header {
 			h[key] = pair[1:]
 		}
 	}
-	o.err = checkHeader(name, h)
+	if o.err = fromLatin1(name, h, latin1); o.err == nil {
+		o.err = checkHeader(name, h)
+	}
 	return h
 }
 
-// header writes a list of pairs, sorted by name; the values of one name keep their order.
-func (w *writer) header(name string, h http.Header) {
+// header writes a list of pairs, sorted by name; the values of one name keep their order. Those of the fields in latin1
+// are written with a letter for each byte.
+func (w *writer) header(name string, h http.Header, latin1 []string) {
 	next := byte('[')
 	for _, field := range slices.Sorted(maps.Keys(h)) {
+		bytewise := slices.Contains(latin1, textproto.CanonicalMIMEHeaderKey(field))
 		for _, value := range h[field] {
+			if bytewise {
+				value = toLatin1(value)
+			}
 			if next == '[' {
 				w.name(name)
 			}
@@ -197,12 +204,12 @@ func checkURL(text string) error {
 	if text[0] != '/' || strings.HasPrefix(text, "//") {
 		return wrong("url", "%q must begin with one slash", clip(text))
 	}
+	path, _, _ := strings.Cut(text, "?")
 	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c > '~' || c == '#' || c == '\\' {
+		if c := text[i]; c <= ' ' || c > '~' || c == '#' || c == '\\' && i < len(path) {
 			return wrong("url", "%q holds %q, which must be percent-encoded", clip(text), c)
 		}
 	}
-	path, _, _ := strings.Cut(text, "?")
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
 		return wrong("url", "%q has a percent sign without two hexadecimal digits", clip(text))
@@ -259,12 +266,15 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// isValue says whether s can be the value of a header field.
+// isValue reports whether s can be the value of a header field. It need not be UTF-8: HTTP knows bytes.
 func isValue(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
 		}
 	}
-	return textproto.TrimString(s) == s && utf8.ValidString(s)
+	return textproto.TrimString(s) == s
 }
+
+// isText reports whether s can be the value of a message attribute, which is text.
+func isText(s string) bool { return isValue(s) && utf8.ValidString(s) }

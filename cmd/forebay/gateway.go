@@ -68,6 +68,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 	flags.StringVar(&given.KeyFile, "key-file", "", "key of the site's gateways (default: site.key in the state folder)")
 	flags.StringVar(&given.SigningKeys, "signing-keys", "", "keys that requests are signed with, and replies checked; see forebay backend")
 	flags.StringVar(&given.MetricsListen, "metrics-listen", "", "address for /metrics (default: none)")
+	flags.StringVar(&given.PageTemplate, "page-template", "", "template of the gateway's own pages, in the form of Go's html/template")
 	flags.StringVar(&given.TLS.Cert, "tls-cert", "", "certificate file, PEM; read again when it changes")
 	flags.StringVar(&given.TLS.Key, "tls-key", "", "key file of the certificate, PEM")
 	flags.BoolVar(&given.InsecureHTTP, "insecure-http", false, "listen beyond this machine without TLS")
@@ -88,7 +89,7 @@ func (f *gatewayFile) over(file *gatewayFile, changed func(string) bool, routes 
 		{"listen", &f.Listen, &file.Listen}, {"state", &f.State, &file.State}, {"key-file", &f.KeyFile, &file.KeyFile},
 		{"signing-keys", &f.SigningKeys, &file.SigningKeys}, {"metrics-listen", &f.MetricsListen, &file.MetricsListen},
 		{"access-log", &f.AccessLog, &file.AccessLog},
-		{"tls-cert", &f.TLS.Cert, &file.TLS.Cert}, {"tls-key", &f.TLS.Key, &file.TLS.Key},
+		{"page-template", &f.PageTemplate, &file.PageTemplate}, {"tls-cert", &f.TLS.Cert, &file.TLS.Cert}, {"tls-key", &f.TLS.Key, &file.TLS.Key},
 	} {
 		if changed(value.flag) {
 			*value.to = *value.from

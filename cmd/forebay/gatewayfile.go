@@ -49,6 +49,7 @@ type gatewayFile struct {
 	HeadersMax     sizeText          `toml:"headers_max"`
 	Pollers        int               `toml:"pollers"`
 	GoneAfter      timeText          `toml:"gone_after"`
+	PageTemplate   string            `toml:"page_template"`
 	TrustedProxies []string          `toml:"trusted_proxies"`
 	MetricsListen  string            `toml:"metrics_listen"`
 	InsecureHTTP   bool              `toml:"insecure_http"`
@@ -78,6 +79,7 @@ type gatewayRoute struct {
 	Methods          []string `toml:"methods"`
 	Wait             timeText `toml:"wait"`
 	WaitMax          timeText `toml:"wait_max"`
+	PageWait         timeText `toml:"page_wait"`
 	Deadline         timeText `toml:"deadline"`
 	Retention        timeText `toml:"retention"`
 	BodyMax          sizeText `toml:"body_max"`
@@ -96,6 +98,7 @@ type gatewayRoute struct {
 	Once             bool     `toml:"once"`
 	SkipIfGone       bool     `toml:"skip_if_gone"`
 	Stream           bool     `toml:"stream"`
+	EveryForm        bool     `toml:"every_form"`
 	Async            bool     `toml:"async"`
 }
 
@@ -103,13 +106,13 @@ type gatewayRoute struct {
 func (r gatewayRoute) route() gateway.Route {
 	out := gateway.Route{
 		Name: r.Name, Queue: r.Queue, Host: r.Host, Path: r.Path,
-		Wait: time.Duration(r.Wait), WaitMax: time.Duration(r.WaitMax),
+		Wait: time.Duration(r.Wait), WaitMax: time.Duration(r.WaitMax), PageWait: time.Duration(r.PageWait),
 		Deadline: time.Duration(r.Deadline), Retention: time.Duration(r.Retention),
 		BodyMax: int(r.BodyMax), ContentTypes: r.ContentTypes, Credential: r.Credential, CORS: r.CORS,
 		Rate: r.Rate, Burst: r.Burst, ClientRate: r.ClientRate, ClientBurst: r.ClientBurst,
 		Concurrent: r.Concurrent, ClientConcurrent: r.ClientConcurrent,
 		BacklogMax: r.BacklogMax, QueueWaitMax: time.Duration(r.QueueWaitMax), FailFast: time.Duration(r.FailFast),
-		Once: r.Once, SkipIfGone: r.SkipIfGone, Stream: r.Stream,
+		Once: r.Once, SkipIfGone: r.SkipIfGone, Stream: r.Stream, EveryForm: r.EveryForm,
 	}
 	for _, method := range r.Methods {
 		out.Methods = append(out.Methods, strings.ToUpper(method))
@@ -135,7 +138,7 @@ func (f *gatewayFile) options() (gateway.Options, error) {
 	o := gateway.Options{
 		Prefix: f.Prefix, Queues: f.ReplyQueues, MessageMax: int(f.MessageMax), StoreMax: int64(f.StoreMax),
 		WaitingMax: f.WaitingMax, Pollers: f.Pollers, GoneAfter: time.Duration(f.GoneAfter), Peers: map[gateway.Instance]string{},
-		AcceptLoss: f.acceptLoss,
+		AcceptLoss: f.acceptLoss, PageTemplate: f.PageTemplate,
 	}
 	for _, r := range f.Routes {
 		o.Routes = append(o.Routes, r.route())

@@ -131,7 +131,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	p.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, served)))
+	p.proxy.ServeHTTP(untyped{w}, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, served)))
 }
 
 // served is what net/http's own server puts into contexts. Where it stands, the proxy panics when an answer breaks off, and does
@@ -157,8 +157,8 @@ func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferBytes]byte)(buffer)) 
 // rewrite makes the request to the server: path and query as they came, the client as far as it is known.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.SetURL(p.To)
-	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	r.Out.URL.ForceQuery = r.In.URL.ForceQuery
+	setTarget(r.Out.URL, p.To, r.In)
+	delete(r.Out.Header, "Expect") // the body is here already
 	r.Out.Host = r.In.Host
 	if p.Host != "" {
 		r.Out.Host = p.Host
@@ -195,6 +195,9 @@ func (e errStatus) Error() string { return fmt.Sprintf("the server answered %d",
 // look decides whether an answer is passed on.
 func (p *Proxy) look(res *http.Response) error {
 	d, _ := queued.DeliveryOf(res.Request.Context())
+	if err := checkStatus(res.StatusCode); err != nil {
+		return err
+	}
 	if !slices.Contains(p.RetryStatuses, res.StatusCode) || d.Receives >= p.Tries || !p.mayRepeat(res.Request, d) {
 		return nil
 	}
@@ -233,7 +236,8 @@ func (p *Proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 // answer was sent already.
 func (p *Proxy) again(r *http.Request, d queued.Delivery, err error, after time.Duration) bool {
 	log := p.Logger.With("request", d.Request.ID, "try", d.Receives, "err", err)
-	repeat := p.mayRepeat(r, d) || notConnected(err) && !d.Request.Once
+	_, nonsense := errors.AsType[errNoStatus](err)
+	repeat := !nonsense && p.mayRepeat(r, d) || notConnected(err) && !d.Request.Once
 	if repeat && d.Receives < p.Tries {
 		if after == 0 {
 			after = min(retryLow<<min(max(d.Receives, 1), 10), retryHigh)
@@ -242,7 +246,10 @@ func (p *Proxy) again(r *http.Request, d queued.Delivery, err error, after time.
 		return d.GiveBack(after)
 	}
 	reason, text := queued.ReasonUnreachable, "the server behind the queue did not answer"
-	if repeat {
+	switch {
+	case nonsense:
+		text = err.Error()
+	case repeat:
 		reason, text = queued.ReasonFailed, fmt.Sprintf("the server behind the queue did not answer, %d times", d.Receives)
 	}
 	if !d.Fail(http.StatusBadGateway, reason, text) {

@@ -26,32 +26,6 @@ const (
 	envelopeFor = 1024             // bytes of a message beside URL, headers and body
 )
 
-// checkTarget refuses request targets that two readers could take for two different paths.
-func checkTarget(r *http.Request) *problem {
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		return &problem{status: http.StatusMethodNotAllowed, what: r.Method + " does not go through a queue"}
-	}
-	if len(r.RequestURI) > queued.URLBytesMax {
-		return &problem{status: http.StatusRequestURITooLong, what: fmt.Sprintf("the URL has %d bytes, at most %d", len(r.RequestURI), queued.URLBytesMax)}
-	}
-	if !strings.HasPrefix(r.RequestURI, "/") || strings.HasPrefix(r.RequestURI, "//") {
-		return &problem{status: http.StatusBadRequest, what: "the request target must be a path that begins with one slash"}
-	}
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	lower := strings.ToLower(path)
-	for _, trick := range []string{"%2f", "%5c", "%00", "\\", "#"} {
-		if strings.Contains(lower, trick) {
-			return &problem{status: http.StatusBadRequest, what: fmt.Sprintf("the path holds %s, which servers read in different ways", trick)}
-		}
-	}
-	for segment := range strings.SplitSeq(r.URL.Path, "/") {
-		if segment == "." || segment == ".." {
-			return &problem{status: http.StatusBadRequest, what: fmt.Sprintf("the path has the segment %q; send it resolved", segment)}
-		}
-	}
-	return nil
-}
-
 // matches says whether a route is for the host and path of a request.
 func (r *Route) matches(host, path string) bool {
 	if r.Host != "" {
@@ -68,11 +42,11 @@ func (r *Route) matches(host, path string) bool {
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
-// laneFor finds the route of a request. When only the method does not fit, the methods that would are returned.
-func (g *Gateway) laneFor(r *http.Request) (found *lane, allow []string) {
+// laneFor finds the route of a request for a path. When only the method does not fit, the methods that would are returned.
+func (g *Gateway) laneFor(r *http.Request, path string) (found *lane, allow []string) {
 	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	for _, l := range g.routes {
-		if !l.matches(r.Host, r.URL.Path) {
+		if !l.matches(r.Host, path) {
 			continue
 		}
 		if len(l.Methods) == 0 || slices.Contains(l.Methods, r.Method) || preflight && len(l.CORS) > 0 {
@@ -85,13 +59,13 @@ func (g *Gateway) laneFor(r *http.Request) (found *lane, allow []string) {
 
 // accept makes a message of a request, and answers when the reply is there or the wait is over.
 func (g *Gateway) accept(w http.ResponseWriter, r *http.Request) {
-	l, allow := g.laneFor(r)
+	l, allow := g.laneFor(r, r.URL.Path)
 	switch {
 	case l == nil && len(allow) > 0:
-		refuse(w, problem{status: http.StatusMethodNotAllowed, what: "this path does not take " + r.Method, allow: strings.Join(allow, ", ")})
+		g.refuse(w, r, problem{status: http.StatusMethodNotAllowed, what: "this path does not take " + r.Method, allow: strings.Join(allow, ", ")})
 		return
 	case l == nil:
-		refuse(w, problem{status: http.StatusNotFound, what: "no route is for this host and path"})
+		g.refuse(w, r, problem{status: http.StatusNotFound, what: "no route is for this host and path"})
 		return
 	}
 	accessOf(r).route = l.Name
@@ -101,7 +75,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p := g.process(counted, r, l); p != nil {
-		refuse(counted, *p)
+		g.refuse(counted, r, *p)
 	}
 }
 
@@ -133,11 +107,15 @@ func (g *Gateway) process(w http.ResponseWriter, r *http.Request, l *lane) *prob
 		return p
 	}
 	defer g.buffered.Add(-int64(len(body)))
-	q := &request{lane: l, token: g.newToken(l, now), wait: l.patience(r.Header, w.Header())}
-	if !keyed {
+	q := &request{lane: l, token: g.newToken(l, now), wait: l.patience(r, w.Header())}
+	switch {
+	case keyed:
+		return g.again(w, r, q, key, body)
+	case isForm(l.Route, r):
+		return g.form(w, r, q, body)
+	default:
 		return g.fresh(w, r, q, body)
 	}
-	return g.again(w, r, q, key, body)
 }
 
 // request is a request that is being answered.
@@ -213,9 +191,10 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, l *lane) ([]b
 	return body, nil
 }
 
-// patience is how long the client waits, by what it prefers and what the route allows.
-func (l *lane) patience(h, applied http.Header) time.Duration {
-	async, asked, ok := prefer(h)
+// patience is how long the client waits, by what it prefers and what the route allows. People do not like to wait before
+// an empty page.
+func (l *lane) patience(r *http.Request, applied http.Header) time.Duration {
+	async, asked, ok := prefer(r.Header)
 	switch {
 	case ok:
 		applied.Add("Preference-Applied", "wait="+strconv.Itoa(int(min(asked, l.WaitMax)/time.Second)))
@@ -223,6 +202,8 @@ func (l *lane) patience(h, applied http.Header) time.Duration {
 	case async:
 		applied.Add("Preference-Applied", "respond-async")
 		return 0
+	case isPageLoad(r):
+		return max(min(l.Wait, l.PageWait), 0)
 	}
 	return max(l.Wait, 0)
 }
@@ -252,7 +233,7 @@ func prefer(h http.Header) (async bool, wait time.Duration, ok bool) {
 func (g *Gateway) message(r *http.Request, q *request, body []byte) (*mail, *problem) {
 	m := queued.NewRequest(r, body)
 	m.ID = q.token.id.String()
-	m.URL = r.RequestURI
+	m.URL = r.RequestURI // as readTarget has it
 	m.Scheme = g.clientScheme(r)
 	m.Remote = g.remote(r)
 	g.forwarded(m.Header, r)
@@ -263,14 +244,15 @@ func (g *Gateway) message(r *http.Request, q *request, body []byte) (*mail, *pro
 	m.Token = g.opts.Keys.sign(answer)
 	m.Once, m.SkipIfGone, m.Stream = q.Once, q.SkipIfGone, q.Stream
 	delete(m.Header, "Prefer")
+	dropOwnCookies(m.Header)
 	text, err := m.Encode()
 	if err != nil {
 		return nil, &problem{status: http.StatusBadRequest, what: "the request cannot travel: " + err.Error()}
 	}
-	if len(text)+envelopeFor > g.opts.MessageMax {
+	if len(text)+envelopeFor > q.messageMax {
 		return nil, &problem{status: http.StatusRequestEntityTooLarge, what: fmt.Sprintf(
-			"the request makes a message of %d bytes, and a queue takes %d; the body itself may have %d at most",
-			len(text), g.opts.MessageMax-envelopeFor, q.BodyMax)}
+			"the request makes a message of %d bytes, and its queue takes %d; a body of up to %d bytes surely fits, "+
+				"a longer one if it is text", len(text), q.messageMax-envelopeFor, sureBody(q.messageMax))}
 	}
 	return &mail{body: text, signature: g.opts.Keyring.Sign(queued.KindRequest, text, time.Now()), trace: traceOf(r.Header),
 		group: m.ID, unique: m.ID}, nil
@@ -298,10 +280,14 @@ func (g *Gateway) fresh(w http.ResponseWriter, r *http.Request, q *request, body
 func (g *Gateway) submit(q *request, m *mail) *problem {
 	if err := g.send(q.url, m); err != nil {
 		g.log.Warn("a request was not accepted", "route", q.Name, "request_id", q.token.id.String(), "err", err)
-		return &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "the queue did not take the request"}
+		return notTaken()
 	}
 	q.sent(q.token.id, time.Now())
 	return nil
+}
+
+func notTaken() *problem {
+	return &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "the queue did not take the request"}
 }
 
 // again answers a request with an Idempotency-Key: the first one is sent, later ones get its reply.
@@ -330,7 +316,7 @@ func (g *Gateway) again(w http.ResponseWriter, r *http.Request, q *request, key 
 	case found:
 		q.token.id, q.token.expires = was.ID, time.Unix(was.Expires, 0)
 		q.token.deadline = q.token.expires.Add(-q.Retention)
-		w.Header().Set("Idempotent-Replayed", "true")
+		w.Header().Set(replayed, "true")
 		if m, p = g.message(r, q, body); p != nil {
 			return p
 		}

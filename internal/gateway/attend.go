@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,14 +38,14 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 		look = false
 		select {
 		case got := <-s.reply:
-			got.settle(writeReply(w, got.reply, "complete") == nil)
+			got.settle(g.writeReply(w, r, got.reply, "complete") == nil)
 			return
 		case <-s.look:
 			look = true
 			continue
 		case <-repeat:
 			if err := g.seek(t); err != nil {
-				refuse(w, *g.storeProblem(err))
+				g.refuse(w, r, *g.storeProblem(err))
 				return
 			}
 			look = true
@@ -55,12 +54,12 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 		case <-g.ctx.Done():
 		case <-r.Context().Done():
 			g.metrics.left()
-			return // s.leave stores what may come
+			panic(http.ErrAbortHandler) // silence would be a 200; s.leave stores what may come
 		}
 		s.stand()
 		select {
 		case got := <-s.reply: // just in time
-			got.settle(writeReply(w, got.reply, "complete") == nil)
+			got.settle(g.writeReply(w, r, got.reply, "complete") == nil)
 		default:
 			g.pending(w, r, t)
 		}
@@ -72,7 +71,7 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 func (g *Gateway) fromStore(w http.ResponseWriter, r *http.Request, s *seat, t token) bool {
 	rec, ok, err := g.store.reply(t.id)
 	if err != nil {
-		refuse(w, *g.storeProblem(err))
+		g.refuse(w, r, *g.storeProblem(err))
 		return true
 	}
 	name := ""
@@ -114,14 +113,14 @@ func (g *Gateway) replay(w http.ResponseWriter, r *http.Request, s *seat, id ID,
 	return g.pieces(r.Context(), s, id, name, 0, func(p *queued.Reply) error {
 		switch {
 		case p.Abort && !begun:
-			return writeReply(w, ownReply(p.Re, "", p.Attempt, http.StatusBadGateway, errBroken.Error()), "complete")
+			return g.writeReply(w, r, ownReply(p.Re, "", p.Attempt, http.StatusBadGateway, errBroken.Error()), "complete")
 		case p.Abort:
 			return errBroken
 		case p.Interim():
 			writeInterim(w, p)
 			return nil
 		case p.Status != 0 && p.Last:
-			return writeReply(w, p, "complete")
+			return g.writeReply(w, r, p, "complete")
 		case p.Status != 0:
 			begun = true
 			writeHead(w, p, "partial")
@@ -166,15 +165,6 @@ func (g *Gateway) pieces(ctx context.Context, s *seat, id ID, name string, from 
 	}
 }
 
-// writeReply writes a whole reply. Without an error the connection has taken all of it.
-func writeReply(w http.ResponseWriter, p *queued.Reply, state string) error {
-	if p.Header.Get("Content-Length") == "" && len(p.Trailer) == 0 && bodyOf(p.Status) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(p.Body)))
-	}
-	writeHead(w, p, state)
-	return writeBody(w, p)
-}
-
 func bodyOf(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
@@ -185,12 +175,19 @@ func writeHead(w http.ResponseWriter, p *queued.Reply, state string) {
 	h.Del("Location")
 	ruled := h.Get("Access-Control-Allow-Origin") != "" // the route has said which pages may read it
 	for name, values := range p.Header {
-		if !ruled || !strings.HasPrefix(name, "Access-Control-") {
+		switch {
+		case ruled && strings.HasPrefix(name, "Access-Control-"):
+		case name == "Vary":
+			h[name] = append(h[name], values...) // the route may have said something
+		default:
 			h[name] = values
 		}
 	}
-	if p.Header.Get("Content-Type") == "" {
+	if _, typed := p.Header["Content-Type"]; !typed {
 		h["Content-Type"] = nil // nothing is guessed
+	}
+	if p.Last && len(p.Trailer) > 0 {
+		delete(h, "Content-Length") // on the wire trailers need chunks
 	}
 	h.Set(replyState, state)
 	w.WriteHeader(p.Status)
@@ -212,10 +209,7 @@ func writeBody(w http.ResponseWriter, p *queued.Reply) error {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // a server that has none bounds it itself
 	_, err := w.Write(p.Body)
-	if errors.Is(err, http.ErrBodyNotAllowed) {
-		err = nil // HEAD, or a status without a body
-	}
-	if err != nil {
+	if err = ignoreBodyless(err); err != nil {
 		return err
 	}
 	if p.Last {

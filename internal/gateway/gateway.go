@@ -40,6 +40,9 @@ type Gateway struct {
 	metrics *metrics
 	access  *accessLog // nil: none
 	mux     *http.ServeMux
+	pages   *pageWriter
+	forms   *forms
+	shown   shownReplies
 
 	sender   *gather.Sender
 	eraser   *gather.Eraser // of replies; what stays comes again, and is known then
@@ -66,13 +69,17 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	pages, err := openPages(opts.PageTemplate)
+	if err != nil {
+		return nil, err
+	}
 	kept, err := openStore(storeOptions{folder: opts.Folder, fs: opts.FS, max: opts.StoreMax,
 		acceptLoss: opts.AcceptLoss, log: opts.Log, fatal: opts.Fatal})
 	if err != nil {
 		return nil, err
 	}
 	g := &Gateway{
-		opts: opts, log: opts.Log, client: opts.Client, store: kept, desk: newDesk(), toPeers: http.DefaultTransport,
+		opts: opts, log: opts.Log, pages: pages, forms: newForms(), client: opts.Client, store: kept, desk: newDesk(), toPeers: http.DefaultTransport,
 		sender: gather.NewSender(opts.Client, opts.MessageMax),
 	}
 	g.eraser = gather.NewEraser(opts.Client, func(queue string, replies int, err error) {
@@ -112,7 +119,7 @@ func (g *Gateway) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the reply queue %s cannot be made: %w", name, err)
 	}
-	g.mux = g.pages()
+	g.mux = g.ownPages()
 	g.own = g.openInbox(name, url)
 	g.running.Go(g.housekeeping)
 	return g.others.begin(ctx)
@@ -159,6 +166,7 @@ func (g *Gateway) housekeeping() {
 			return
 		case now := <-tick.C:
 			g.forwards.expire(now)
+			g.forms.expire(now)
 			g.others.tick(now)
 			for _, l := range g.routes {
 				l.forget(now)
@@ -200,19 +208,27 @@ func (g *Gateway) Ready() bool {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer g.waiting.Add(-1)
 	if g.waiting.Add(1) > int64(g.opts.WaitingMax) {
-		refuse(w, problem{status: http.StatusServiceUnavailable, retry: time.Second,
+		g.refuse(w, r, problem{status: http.StatusServiceUnavailable, retry: time.Second,
 			what: "the gateway is answering as many requests as it may"})
 		return
 	}
-	if p := checkTarget(r); p != nil {
-		refuse(w, *p)
+	r, done := staying(r)
+	defer done()
+	target, p := readTarget(r)
+	if r.RequestURI = target; p == nil {
+		p = g.checkSlashes(r)
+	}
+	if p != nil {
+		g.refuse(w, r, *p)
 		return
 	}
 	if g.isOwn(r.URL.Path) {
 		g.mux.ServeHTTP(w, r)
 		return
 	}
-	g.accept(w, r)
+	if !g.showAtHome(w, r) {
+		g.accept(w, r)
+	}
 }
 
 // mail is a message on its way into a queue.

@@ -260,6 +260,9 @@ const (
 	attemptLate    = "gateway-deadline"
 )
 
+// reasonGateway is the reason of an answer that the gateway has made.
+const reasonGateway = "gateway"
+
 // garbled returns the answer for a request whose backend has sent something that is no reply. It needs at least the
 // address; without it the message is nobody's, and nil is returned.
 func garbled(body string, err error) *queued.Reply {
@@ -277,5 +280,5 @@ func garbled(body string, err error) *queued.Reply {
 func ownReply(re, token, attempt string, status int, what string) *queued.Reply {
 	header := http.Header{"Content-Type": {problemType}}
 	return &queued.Reply{Re: re, Token: token, Attempt: attempt, Status: status, Header: header,
-		Body: problem{status: status, what: what}.body(), Last: true}
+		Body: problem{status: status, what: what}.body(), Last: true, Reason: reasonGateway}
 }

@@ -16,6 +16,8 @@ type lane struct {
 	g     *Gateway
 	url   string // of the queue
 	limit *rate.Limiter
+	// messageMax is how many bytes the queue lets a message have.
+	messageMax int
 
 	mu      sync.Mutex
 	active  int                 // requests being answered
@@ -52,7 +54,8 @@ func (g *Gateway) openLane(ctx context.Context, r *Route) (*lane, error) {
 		return nil, fmt.Errorf("route %s: the queue %s cannot be found: %w", r.Name, r.Queue, err)
 	}
 	now := time.Now()
-	l := &lane{Route: r, g: g, url: url, clients: make(map[string]*visitor), open: make(map[ID]ticket), last: now, started: now}
+	l := &lane{Route: r, g: g, url: url, messageMax: g.messageMax(ctx, url), clients: make(map[string]*visitor), open: make(map[ID]ticket), last: now, started: now}
+	l.fitBody()
 	if r.Rate > 0 {
 		l.limit = rate.NewLimiter(rate.Limit(r.Rate), r.Burst)
 	}

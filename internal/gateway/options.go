@@ -25,9 +25,10 @@ const (
 	QueuesDefault    = "forebay-replies"
 	WaitDefault      = 30 * time.Second
 	WaitMaxDefault   = 5 * time.Minute
+	PageWaitDefault  = 5 * time.Second
 	DeadlineDefault  = 15 * time.Minute
 	RetentionDefault = 24 * time.Hour
-	BodyMaxDefault   = 192 << 10 // a message of 256 KiB holds it with its headers, whatever its bytes are
+	BodyMaxDefault   = 192 << 10
 	StoreMaxDefault  = 1 << 30
 	WaitingDefault   = 10_000
 	GoneAfterDefault = 15 * time.Minute
@@ -55,7 +56,8 @@ type Options struct {
 	// Peers are base URLs of other gateways of the site, which are asked for their replies directly. One that is
 	// not here is asked through its queue.
 	Peers map[Instance]string
-	// MessageMax is how many bytes the queues let a message have. Zero: 256 KiB; at most 1 MiB.
+	// MessageMax is how many bytes the queues let a message have; at most 1 MiB. Zero: what each queue of a route says of
+	// itself, or 256 KiB where it says nothing; and 256 KiB for the reply queue.
 	MessageMax int
 	// StoreMax is how many bytes of replies are kept. Zero: StoreMaxDefault.
 	StoreMax int64
@@ -66,6 +68,8 @@ type Options struct {
 	// GoneAfter is how long the queue of another instance must have been left alone before this gateway takes care
 	// of it. Zero: GoneAfterDefault; at least a minute.
 	GoneAfter time.Duration
+	// PageTemplate is the file of an html/template for pages that people see of the gateway. Empty: its own.
+	PageTemplate string
 	// TrustedProxies are the peers whose Forwarded and X-Forwarded-For headers are believed.
 	TrustedProxies []netip.Prefix
 	// Keyring signs requests, and then replies must be signed too. Empty: nothing is signed or checked.
@@ -82,6 +86,8 @@ type Options struct {
 	Log      *slog.Logger          // nil: none
 	Registry prometheus.Registerer // for metrics; nil: none
 	Fatal    func(error)           // called when the disk has failed; must end the process. Nil: exit
+
+	asksQueues bool // MessageMax was zero
 }
 
 // Route says which requests go to which queue, and on what terms. Only Queue is needed.
@@ -94,10 +100,11 @@ type Route struct {
 
 	Wait      time.Duration // how long a client waits that does not say. Zero: WaitDefault; negative: not at all
 	WaitMax   time.Duration // longest that a client may ask to wait. Zero: WaitMaxDefault
+	PageWait  time.Duration // how long a browser that loads a page waits, if less than Wait. Zero: PageWaitDefault
 	Deadline  time.Duration // after which no backend begins a request. Zero: DeadlineDefault
 	Retention time.Duration // how long a reply is kept beyond the deadline. Zero: RetentionDefault
 
-	BodyMax      int      // bytes. Zero: BodyMaxDefault, or what a message has room for if that is less
+	BodyMax      int      // bytes. Zero: BodyMaxDefault, or what a message has room for at best if that is less
 	ContentTypes []string // of requests with a body, without parameters; "image/*" is any. Empty: all
 	Credential   []string // headers that tell whose request it is, for limits and keys. Empty: Authorization
 	CORS         []string // origins whose pages may call the route; "*" is any
@@ -115,12 +122,14 @@ type Route struct {
 	Once       bool // never start a request twice
 	SkipIfGone bool // drop requests whose asker's queue is gone
 	Stream     bool // pass on pieces of replies as they are made
+	EveryForm  bool // take each form that a browser sends, also one that was sent a moment ago; see forms
 }
 
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, PrefixDefault)
 	o.Queues = cmp.Or(o.Queues, QueuesDefault)
+	o.asksQueues = o.MessageMax == 0
 	o.MessageMax = cmp.Or(o.MessageMax, messageMaxDefault)
 	o.StoreMax = cmp.Or(o.StoreMax, StoreMaxDefault)
 	o.WaitingMax = cmp.Or(o.WaitingMax, WaitingDefault)
@@ -134,19 +143,19 @@ func (o Options) withDefaults() Options {
 	}
 	o.Routes = slices.Clone(o.Routes)
 	for i := range o.Routes {
-		o.Routes[i] = o.Routes[i].withDefaults(o.MessageMax)
+		o.Routes[i] = o.Routes[i].withDefaults()
 	}
 	return o
 }
 
-func (r Route) withDefaults(messageMax int) Route {
+func (r Route) withDefaults() Route {
 	r.Name = cmp.Or(r.Name, r.Queue[strings.LastIndex(r.Queue, "/")+1:])
 	r.Path = cmp.Or(r.Path, "/")
 	r.Wait = cmp.Or(r.Wait, WaitDefault)
 	r.WaitMax = cmp.Or(r.WaitMax, max(WaitMaxDefault, r.Wait))
+	r.PageWait = cmp.Or(r.PageWait, PageWaitDefault)
 	r.Deadline = cmp.Or(r.Deadline, DeadlineDefault)
 	r.Retention = cmp.Or(r.Retention, RetentionDefault)
-	r.BodyMax = cmp.Or(r.BodyMax, min(BodyMaxDefault, messageMax*3/4))
 	if len(r.Credential) == 0 {
 		r.Credential = []string{"Authorization"}
 	}
@@ -201,6 +210,8 @@ func (r Route) validate() error {
 		return fmt.Errorf("host: %q must be a name, without scheme and port", r.Host)
 	case r.WaitMax < 0 || r.Deadline < time.Second || r.Retention < time.Second:
 		return errors.New("wait_max, deadline and retention must be at least a second")
+	case r.PageWait < 0:
+		return errors.New("page_wait cannot be negative; with async = true nobody waits")
 	case r.lifetime() > retentionMost:
 		return fmt.Errorf("deadline and retention are %v together, above the %v that a queue keeps messages", r.lifetime(), retentionMost)
 	case r.BodyMax < 0 || r.Rate < 0 || r.ClientRate < 0 || r.Burst < 0 || r.ClientBurst < 0 || r.Concurrent < 0 ||

@@ -25,15 +25,15 @@ func (g *Gateway) isOwn(path string) bool {
 	return path == scriptPath || path == "/livez" || path == "/readyz" || strings.HasPrefix(path, g.opts.Prefix)
 }
 
-// pages are the gateway's own.
-func (g *Gateway) pages() *http.ServeMux {
+// ownPages are those of the gateway itself.
+func (g *Gateway) ownPages() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { health(w, true) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { health(w, g.Ready()) })
 	mux.HandleFunc("GET "+scriptPath, g.script)
 	mux.HandleFunc(g.opts.Prefix+"replies/{token}", g.reply)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, problem{status: http.StatusNotFound, what: "the gateway has no such page"})
+		g.refuse(w, r, problem{status: http.StatusNotFound, what: "the gateway has no such page"})
 	})
 	return mux
 }
@@ -68,16 +68,16 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuse(w, problem{status: http.StatusMethodNotAllowed, what: "a reply is fetched with GET", allow: "GET, HEAD"})
+		g.refuse(w, r, problem{status: http.StatusMethodNotAllowed, what: "a reply is fetched with GET", allow: "GET, HEAD"})
 		return
 	}
 	t, err := g.opts.Keys.open(r.PathValue("token"), toFetch, time.Now())
 	switch {
 	case errors.Is(err, errExpired):
-		refuse(w, problem{status: http.StatusGone, what: "the time of this reply is over; it was kept until " + t.expires.UTC().Format(time.RFC3339)})
+		g.refuse(w, r, problem{status: http.StatusGone, what: "the time of this reply is over; it was kept until " + t.expires.UTC().Format(time.RFC3339)})
 		return
 	case err != nil:
-		refuse(w, problem{status: http.StatusForbidden, what: err.Error()})
+		g.refuse(w, r, problem{status: http.StatusForbidden, what: err.Error()})
 		return
 	}
 	accessOf(r).request = t.id.String()
@@ -88,7 +88,7 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 	s := g.desk.sit(t.id, false)
 	defer s.leave()
 	if err := g.seek(t); err != nil {
-		refuse(w, *g.storeProblem(err))
+		g.refuse(w, r, *g.storeProblem(err))
 		return
 	}
 	if accepts(r.Header, "text/event-stream") {
@@ -96,6 +96,9 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, patience, _ := prefer(r.Header)
+	if g.sendHome(w, r, s, t) {
+		return
+	}
 	g.attend(noStore{w}, r, s, t, min(patience, g.waitMax()), true)
 }
 

@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"fmt"
-	"html"
 	"net/http"
 	"time"
 )
@@ -11,18 +9,8 @@ import (
 // pageLooksAgain is the longest for which the page of a pending reply is shown before the browser looks again.
 const pageLooksAgain = 10 * time.Second
 
-// waitingPage is what a browser shows of a reply that is not there yet: its address, and until when it is kept.
-const waitingPage = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Waiting for the answer</title>
-<p>Your request has been accepted and is kept. Nobody has answered it yet.</p>
-<p>This page looks again by itself. <a href="%s">Look now</a>, or keep the address of that link: the answer will be there until %s.</p>
-</html>
-`
-
-// pending answers that the reply is not there yet, and where it will be: programs in JSON, people in a page that looks again.
+// pending answers that the reply is not there yet, and where it will be: programs in JSON, people in a page that looks
+// again.
 func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 	g.metrics.pending()
 	location, wait, expires := g.replyURL(t), g.wait(t.id), t.expires.UTC()
@@ -32,16 +20,19 @@ func (g *Gateway) pending(w http.ResponseWriter, r *http.Request, t token) {
 	h.Set("Cache-Control", "no-store")
 	h.Set(replyState, "pending")
 	h.Set("Retry-After", wholeSeconds(wait))
-	if accepts(r.Header, "text/html") {
-		h.Set("Refresh", wholeSeconds(min(wait, pageLooksAgain))+"; url="+location)
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'")
-		w.WriteHeader(http.StatusAccepted)
-		_, _ = fmt.Fprintf(w, waitingPage, html.EscapeString(location), expires.Format("January 2, 2006, 15:04 MST"))
+	if wantsPage(r) {
+		again := min(wait, pageLooksAgain)
+		if g.rememberHome(w, r, t) {
+			again = 0
+		}
+		h.Set("Refresh", wholeSeconds(again)+"; url="+location)
+		g.pages.write(w, waitingPage(location, expires, h.Get(replayed) != ""))
 		return
 	}
 	h.Set("Content-Type", "application/json")
-	text, err := json.Marshal(map[string]any{"status": "pending", "reply": location, "expires": expires.Format(time.RFC3339)})
+	h.Add("Vary", "Accept")
+	told := map[string]any{"status": "pending", "reply": location, "expires": expires.Format(time.RFC3339)}
+	text, err := json.Marshal(told)
 	if err != nil {
 		return // texts can always be written
 	}

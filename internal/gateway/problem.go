@@ -28,18 +28,24 @@ func (p problem) body() []byte {
 	return append(text, '\n')
 }
 
-// refuse answers with a problem. A refused request was not accepted: no backend will see it.
-func refuse(w http.ResponseWriter, p problem) {
+// refuse answers with a problem: programs in JSON, browsers in a page. A refused request was not accepted: no backend
+// will see it.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, p problem) {
 	h := w.Header()
-	h.Set("Content-Type", problemType)
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 	if p.retry > 0 {
 		h.Set("Retry-After", wholeSeconds(p.retry))
 	}
 	if p.allow != "" {
 		h.Set("Allow", p.allow)
 	}
+	if wantsPage(r) {
+		g.pages.write(w, problemPage(r, p.status, p.what))
+		return
+	}
+	h.Set("Content-Type", problemType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept")
 	w.WriteHeader(p.status)
 	_, _ = w.Write(p.body())
 }

@@ -31,16 +31,14 @@ type ServerOptions struct {
 // where to come back, and returns when they have been, or after grace. The listener is closed then; the gateway is not.
 func Serve(ctx context.Context, g *Gateway, listener net.Listener, o ServerOptions, grace time.Duration) error {
 	server := &http.Server{
-		Handler: http1.EndUnclear(g.accessLogged()), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: o.HeadersMax,
-		ErrorLog:       slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
-		Protocols:      new(http.Protocols),
+		Handler: http1.EndUnclear(withTLS(g.accessLogged())), ConnContext: attachWire, ConnState: noteIdle,
+		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: o.HeadersMax,
+		ErrorLog:  slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do is no news
+		Protocols: new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)
 	listener = &limitedListener{Listener: listener, free: make(chan struct{}, o.ConnectionsMax), closed: make(chan struct{})}
-	if o.TLS != nil {
-		listener = tls.NewListener(listener, o.TLS)
-	}
+	listener = &wireListener{Listener: listener, secure: o.TLS}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

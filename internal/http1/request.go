@@ -48,7 +48,6 @@ func (x *exchange) prepare(c *conn, size int) error {
 	x.request = *x.blank
 	r := &x.request
 	r.Method, r.RequestURI, r.URL = method(h.method.of(text)), target, &x.url
-	c.posted = r.Method == http.MethodPost
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, h.minor
 	if h.minor == 0 {
 		r.Proto = "HTTP/1.0"

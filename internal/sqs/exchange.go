@@ -115,10 +115,10 @@ func (x *exchange) reply(m members) *reply {
 // refuse answers with an error.
 func (x *exchange) refuse(err error) {
 	if x.r.Context().Err() != nil {
-		// A body that came too slowly also ends the context over net/http, and its client is still there.
+		// A body that came too slowly also ends the context over net/http, and its client is still there. One that has only
+		// said that it sends nothing more is there too, so it is told: silence would be a 200 without a body.
 		if _, told := errors.AsType[*refusal](err); !told {
-			x.status = statusClientGone
-			return
+			defer func() { x.status = statusClientGone }()
 		}
 	}
 	status := 0
