@@ -14,7 +14,8 @@ const (
 
 	// linger is how long receives that are on their way are waited for when no more are wanted. What the server has sent
 	// already comes in that time; hung up on, it would be hidden until its lease is over, and have cost a receive.
-	linger = 500 * time.Millisecond
+	// It is no round number, so that what happens by the clock does not happen in the moment of hanging up.
+	linger = 487 * time.Millisecond
 
 	// lastTry is what a message at its last receive gets at least that was started when the worker was ending already.
 	lastTry = 2 * time.Second
@@ -217,11 +218,8 @@ func (l *loop) openPolls() {
 	}
 }
 
-// giveBackAll ends without a grace. It does not wait for receives when it is the second order to end.
+// giveBackAll ends without a grace.
 func (l *loop) giveBackAll() {
-	if l.draining {
-		l.hangUpAt = time.Now()
-	}
 	l.drain("it was told to give everything back")
 	l.over = time.Now()
 	l.last = l.over.Add(stopPatience + settlePatience)

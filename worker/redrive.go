@@ -26,7 +26,7 @@ type attributesAPI interface {
 type redrive struct {
 	known  bool // as far as it can be
 	unsure bool // the client cannot tell
-	max    int // receives after which a message dies; 0 is never
+	max    int  // receives after which a message dies; 0 is never
 	asking bool
 	next   time.Time // when to look again
 }
