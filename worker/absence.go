@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -39,11 +38,6 @@ type absence struct {
 	trials  int       // handlers at work that find out
 	said    string    // the reason that was last logged
 	saidAt  time.Time
-}
-
-func isUnavailable(err error) bool {
-	_, ok := errors.AsType[*unavailable](err)
-	return ok
 }
 
 // findOut ends a trial that has gone well, and begins one when that is due and cannot be asked.

@@ -133,7 +133,7 @@ func TestALongHandlerShowsThatItIsThere(t *testing.T) {
 			return Unavailable(errNoProgram)
 		}
 		running.Add(1)
-		time.Sleep(time.Hour)
+		take(time.Hour)
 		return nil
 	}
 	play(t, Options{Handler: handler, Settings: Settings{Concurrency: 3}}, func(r *rig) {

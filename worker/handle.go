@@ -86,7 +86,7 @@ func (l *loop) onFinished(f finished) {
 	d := f.d
 	cause := context.Cause(d.ctx)
 	d.cancel(nil)
-	if d.trial && !isUnavailable(f.err) {
+	if d.trial && !errors.Is(f.err, ErrUnavailable) {
 		l.back(d)
 	} else if d.trial {
 		d.trial = false
@@ -99,7 +99,7 @@ func (l *loop) onFinished(f finished) {
 	switch {
 	case d.lost:
 		l.drop(d)
-	case isUnavailable(f.err):
+	case errors.Is(f.err, ErrUnavailable):
 		l.notStarted(d, f.err)
 	case f.err == nil:
 		d.state, d.want = settling, remove

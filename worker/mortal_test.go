@@ -181,23 +181,27 @@ func (m *mortal) judge(note string) {
 func drain(w *worker.Worker)    { w.Drain() }
 func giveBack(w *worker.Worker) { w.GiveBack() }
 
+// slow takes so long, unless its context ends.
+func slow(d time.Duration) func(context.Context, string, int) error {
+	return func(ctx context.Context, _ string, _ int) error {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(d):
+			return nil
+		}
+	}
+}
+
+// firstFails fails for the first message of group g.
+func firstFails(_ context.Context, body string, _ int) error {
+	if body == "g1" {
+		return errOnPurpose
+	}
+	return nil
+}
+
 func TestOnlyWhatWasTriedDies(t *testing.T) {
-	slow := func(d time.Duration) func(context.Context, string, int) error {
-		return func(ctx context.Context, _ string, _ int) error {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-time.After(d):
-				return nil
-			}
-		}
-	}
-	firstFails := func(_ context.Context, body string, _ int) error {
-		if body == "g1" {
-			return errOnPurpose
-		}
-		return nil
-	}
 	for _, row := range []struct {
 		name     string
 		fifo     bool

@@ -46,6 +46,9 @@ func Later(delay time.Duration) error { return &postponed{delay: delay} }
 // instead of the usual backoff.
 func Retry(delay time.Duration, err error) error { return &postponed{delay: delay, err: err} }
 
+// ErrUnavailable is what errors of [Unavailable] are.
+var ErrUnavailable = errors.New("the handler is not there")
+
 // unavailable is an error that says that the handler was never begun.
 type unavailable struct{ err error }
 
@@ -54,6 +57,9 @@ func (u *unavailable) Error() string { return u.err.Error() }
 
 // Unwrap returns the reason.
 func (u *unavailable) Unwrap() error { return u.err }
+
+// Is reports whether target is ErrUnavailable.
+func (u *unavailable) Is(target error) bool { return target == ErrUnavailable }
 
 // Unavailable returns the error with which a handler says that what does the work is not there at all, for a reason that
 // has nothing to do with the message: its program is missing, nothing listens at its address. The message was not tried.

@@ -147,6 +147,14 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	}
 	logger := telemetry.NewLogger(a.errs, telemetry.LogOptions{Format: format, Level: level, Terminal: terminal(a.errs)})
 	w.worker.Logger = logger
+	if w.web.URL == "" {
+		if err := w.command.group(logger); err != nil {
+			return err
+		}
+		if err := w.command.try(cmd.Context()); err != nil {
+			return err
+		}
+	}
 	c, err := a.connect()
 	if err != nil {
 		return err
@@ -167,12 +175,11 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 
 // runWorkers runs the worker, and with periodic tasks the one for those, until both have ended.
 func (a *app) runWorkers(ctx context.Context, stop func(), c *client, w *working) error {
-	handler, done, err := w.handler()
+	done, err := w.attach()
 	if err != nil {
 		return err
 	}
 	defer done()
-	w.worker.Handler = handler
 	agent, err := worker.New(w.worker)
 	if err != nil {
 		return usage("%s", strings.TrimPrefix(err.Error(), "worker: "))

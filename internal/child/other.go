@@ -23,7 +23,13 @@ var ErrKeeper = errors.New("commands cannot be run on this system")
 type Runner struct{ Keeper []string }
 
 // Run fails.
-func (r *Runner) Run(context.Context, Job) (Result, error) { return Result{}, ErrKeeper }
+func (r *Runner) Run(context.Context, Job) (Result, error) { return Result{}, notStarted(ErrKeeper) }
+
+// Try fails.
+func (r *Runner) Try(context.Context, Job) error { return notStarted(ErrKeeper) }
+
+// Check fails.
+func Check(Job) error { return notStarted(ErrKeeper) }
 
 // Close does nothing.
 func (r *Runner) Close() {}
