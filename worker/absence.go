@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	absenceBackoffMin = time.Second
+	absenceBackoffMin = time.Second // between messages that find out
 	absenceBackoffMax = 30 * time.Second
+	readyRetry        = 2 * time.Second  // between questions while the answer is no
 	absenceRemind     = 5 * time.Minute  // until the same reason is logged again
 	readyEvery        = time.Second      // between questions while the worker waits for messages
 	readyTimeout      = 10 * time.Second // of one question
@@ -32,7 +33,7 @@ const (
 type absence struct {
 	state   presence
 	since   time.Time
-	tries   int       // answers in a row that it is away
+	tries   int       // messages in a row that have found it away; at least 1 when it was asked and is
 	retryAt time.Time // away: when to find out; present: when to ask again
 	asking  bool      // Options.Ready is on its way
 	trials  int       // handlers at work that find out
@@ -84,6 +85,8 @@ func (l *loop) onReady(err error) {
 	switch {
 	case err != nil && l.calls.Err() == nil:
 		l.missing(err)
+		a.tries = max(a.tries, 1)
+		a.retryAt = time.Now().Add(readyRetry)
 	case a.state == away && a.tries == 0: // the worker's first question
 		l.returned()
 	case a.state == away:
@@ -93,7 +96,7 @@ func (l *loop) onReady(err error) {
 	}
 }
 
-// missing notes that the handler is not there, and when to find out again.
+// missing notes that the handler is not there.
 func (l *loop) missing(err error) {
 	a, now := &l.absence, time.Now()
 	if a.state == present || a.tries == 0 {
@@ -101,8 +104,6 @@ func (l *loop) missing(err error) {
 		l.hangUpAt = now.Add(linger) // receives were begun for a handler that was there
 	}
 	a.state = away
-	a.retryAt = now.Add(min(absenceBackoffMin<<min(a.tries, 10), absenceBackoffMax))
-	a.tries++
 	if text := err.Error(); text != a.said || !now.Before(a.saidAt.Add(absenceRemind)) {
 		a.said, a.saidAt = text, now
 		l.Logger.Error("the handler is not there; nothing is received until it is, and what is in hand is kept",
@@ -113,6 +114,9 @@ func (l *loop) missing(err error) {
 // notStarted takes back a message whose handler has said that it is not there.
 func (l *loop) notStarted(d *delivery, err error) {
 	l.missing(err)
+	a := &l.absence
+	a.retryAt = time.Now().Add(min(absenceBackoffMin<<min(a.tries, 10), absenceBackoffMax))
+	a.tries++
 	d.state, d.stopped, d.left = waiting, false, false
 	if l.paused || l.draining {
 		l.giveBackWaiting()

@@ -65,9 +65,9 @@ type Options struct {
 	Handler Handler
 
 	// Ready, unless it is nil, reports why the handler could not begin now, and nil when it could. It is asked before the
-	// first receive, about once a second while the worker waits for messages, and with backoff after a handler has returned
-	// [Unavailable]. While it returns an error nothing is received. It is never called twice at once; its context ends after
-	// 10 s.
+	// first receive, about once a second while the worker waits for messages, and after a handler has returned
+	// [Unavailable]. While it returns an error nothing is received, and it is asked again every 2 s. It is never called
+	// twice at once; its context ends after 10 s.
 	Ready func(context.Context) error
 
 	// Settings may also be changed while the worker runs.

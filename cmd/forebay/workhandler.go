@@ -56,9 +56,13 @@ func (f *commandFlags) try(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
+	var words []string
+	for _, word := range f.args {
+		words = append(words, quoteSh(word))
+	}
 	refusal := &failure{code: exitFailed, what: "the command cannot be started: " + err.Error(), err: err, hints: []string{
 		"Nothing was received. The command is what follows --: a program by its path, such as ./handle, or by a name in PATH.",
-		"Try it by hand:  " + quoteSh(strings.Join(f.args, " ")) + " </dev/null",
+		"Try it by hand:  " + strings.Join(words, " ") + " </dev/null",
 	}}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
 		refusal.code = exitNotFound

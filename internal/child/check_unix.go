@@ -80,7 +80,7 @@ func (j *Job) lookUp(name string) (string, error) {
 		return exec.LookPath(name)
 	}
 	path := name
-	if !filepath.IsAbs(path) {
+	if !filepath.IsAbs(path) && j.Dir != "" {
 		path = filepath.Join(j.Dir, path)
 	}
 	about, err := os.Stat(path)
