@@ -42,7 +42,7 @@ func (j *Job) find() (string, error) {
 	}
 	program, err := j.lookUp(j.Args[0])
 	if err != nil {
-		return "", fmt.Errorf("start %s: %w", j.Args[0], err)
+		return "", err // it names the program
 	}
 	if err := j.checkInterpreter(program, interpretersMax); err != nil {
 		return "", fmt.Errorf("start %s: %w", j.Args[0], err)

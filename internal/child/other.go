@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os/exec"
 )
 
 // Delegated finds nothing: cgroups are of Linux alone.
@@ -28,8 +29,16 @@ func (r *Runner) Run(context.Context, Job) (Result, error) { return Result{}, no
 // Try fails.
 func (r *Runner) Try(context.Context, Job) error { return notStarted(ErrKeeper) }
 
-// Check fails.
-func Check(Job) error { return notStarted(ErrKeeper) }
+// Check reports whether the program of a job is there.
+func Check(job Job) error {
+	if len(job.Args) == 0 {
+		return notStarted(errors.New("no command"))
+	}
+	if _, err := exec.LookPath(job.Args[0]); err != nil {
+		return notStarted(err)
+	}
+	return nil
+}
 
 // Close does nothing.
 func (r *Runner) Close() {}

@@ -49,8 +49,8 @@ var rules = []rule{
 		why:     "a pool is a customer: it observes queues through the public API, and declares the driver it needs; of workers it knows the commands they take"},
 	{pkg: "internal/pool/lease", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "one leader among several controllers, on any server with FIFO queues"},
-	{pkg: "internal/pool/driver", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
-		why: "ways to start workers; they know what an order is and nothing of queues"},
+	{pkg: "internal/pool/driver", imports: []string{"internal/child", "internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why: "ways to start workers; they know what an order is and nothing of queues; child knows whether a command can be started"},
 
 	{pkg: "internal/pool/commands", imports: []string{"internal/pool", "worker"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
 		why: "it stands around a driver, and speaks to workers through the public API"},
