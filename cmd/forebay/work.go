@@ -85,7 +85,7 @@ func (w *working) flags(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&w.queue, "queue", "", "the queue, by name or URL")
 	flags.IntVar(&w.worker.Concurrency, "concurrency", worker.DefaultConcurrency, "messages in work at once")
-	flags.IntVar(&w.worker.Prefetch, "prefetch", 0, "messages held besides, so that there is always a next one")
+	flags.IntVar(&w.worker.Prefetch, "prefetch", 0, "messages held besides, where the queue has no dead-letter queue")
 	for _, span := range w.spans() {
 		flags.String(span.name, span.initial, span.usage)
 	}
