@@ -24,6 +24,14 @@ var errDraining = errors.New("the server is stopping")
 // pollSeconds is how long one call waits for requests.
 const pollSeconds = 20
 
+// pollsOne is how many calls wait at least where each brings one request alone.
+const pollsOne = 8
+
+// linger is for how long calls that wait for requests go on when no more are wanted. What the queue server has sent already
+// comes in that time; hung up on, it would be hidden for a while, and have cost one of its receives without a try. It is no
+// round number, so that what happens by the clock does not happen in the moment of hanging up.
+const linger = 487 * time.Millisecond
+
 // Serve takes requests from a queue, which is given by name or URL, and has h answer them, until ctx ends. Then it takes
 // no more, waits for those at work as long as Options.Grace says, and returns nil. It returns an error at once for
 // options that cannot work and for a queue that is not there; a server that cannot be reached is waited for.
@@ -53,14 +61,19 @@ func Serve(ctx context.Context, client Client, queue string, h http.Handler, opt
 	defer s.sender.Wait()
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
+	receiving, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	unwatch := context.AfterFunc(ctx, func() {
+		time.AfterFunc(linger, hangUp)
+		time.AfterFunc(max(s.Grace, 0), func() { stop(errDraining) })
+	})
+	defer unwatch()
 	var pollers sync.WaitGroup
-	for range s.Pollers {
-		pollers.Go(func() { s.poll(ctx, work) })
+	for range s.pollers() {
+		pollers.Go(func() { s.poll(ctx, receiving, work) })
 	}
 	pollers.Wait()
 	close(s.jobs)
-	end := time.AfterFunc(max(s.Grace, 0), func() { stop(errDraining) })
-	defer end.Stop()
 	s.working.Wait()
 	return nil
 }
@@ -98,15 +111,28 @@ func (s *server) findQueue(ctx context.Context, queue string) (string, error) {
 	}
 }
 
-// poll receives requests as long as ctx lives, no more at a time than there are hands, and starts them under work.
-func (s *server) poll(ctx, work context.Context) {
+// fifo reports whether the queue keeps an order within its groups.
+func (s *server) fifo() bool { return strings.HasSuffix(s.queue, ".fifo") }
+
+// pollers is how many calls wait for requests at once.
+func (s *server) pollers() int {
+	if s.fifo() {
+		return min(max(s.Pollers, pollsOne), s.Concurrency)
+	}
+	return s.Pollers
+}
+
+// poll receives requests as long as ctx lives, no more at a time than there are hands, and starts them under work. A call
+// that waits when ctx ends goes on until receiving does. Of a FIFO queue each call brings one request: several of one group
+// would be answered at once, and out of order when one of them goes back.
+func (s *server) poll(ctx, receiving, work context.Context) {
 	failures := 0
 	for {
 		n := s.reserve(ctx)
 		if n == 0 {
 			return
 		}
-		out, err := s.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		out, err := s.client.ReceiveMessage(receiving, &sqs.ReceiveMessageInput{
 			QueueUrl: &s.queue, MaxNumberOfMessages: int32(n), WaitTimeSeconds: pollSeconds,
 			VisibilityTimeout:           int32(s.Visibility / time.Second),
 			MessageAttributeNames:       []string{"All"},
@@ -170,7 +196,7 @@ func (s *server) reserve(ctx context.Context) int {
 	}
 	var over <-chan time.Time
 	for n := 1; ; n++ {
-		if n == 10 {
+		if n == 10 || s.fifo() {
 			return n
 		}
 		select {

@@ -38,6 +38,8 @@ type delivery struct {
 	busy  bool  // a call about it is on its way
 
 	begun   time.Time // of the handler
+	trial   bool      // it finds out whether the handler is there again
+	late    bool      // it was begun while the worker ends, see lastTry
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	stopped bool      // its context was ended
@@ -67,14 +69,35 @@ func (d *delivery) giveBack(delay int32) {
 	d.state, d.want, d.delay = settling, back, delay
 }
 
-// giveBackWaiting gives back all that nobody works on.
+// giveBackWaiting gives back what no handler works on, except messages at their last receive: those would go to the
+// dead-letter queue untried, so they are still started as long as that is possible.
 func (l *loop) giveBackWaiting() {
 	for _, d := range l.held {
-		if d.state == waiting {
+		if d.state == waiting && !l.lastReceive(d) {
 			d.giveBack(0)
 			l.stats.GivenBack++
 		}
 	}
+}
+
+// giveUpWaiting gives back also those at their last receive, when it is too late to start them.
+func (l *loop) giveUpWaiting() {
+	for _, d := range l.held {
+		if d.state == waiting {
+			l.Logger.Error("a message could not be started before the worker ends, and this was its last receive; "+
+				"it goes to the dead-letter queue: move it back from there", "id", d.message.ID(), "receives", d.message.Receives())
+			d.giveBack(0)
+			l.stats.GivenBack++
+		}
+	}
+}
+
+// endsAt is when the context of d's handler ends in a drain of which the grace is over at over.
+func (d *delivery) endsAt(over time.Time) time.Time {
+	if late := d.begun.Add(lastTry); d.late && late.After(over) {
+		return late
+	}
+	return over
 }
 
 // giveBackBehind gives back what is in hand of the same FIFO group, and not yet started: it must not overtake d.

@@ -17,29 +17,48 @@ type finished struct {
 // dispatch starts handlers for what is in hand, in the order of arrival, and of a FIFO group one at a time: the next one
 // starts when the one before it is deleted.
 func (l *loop) dispatch(now time.Time) {
-	if l.paused || l.draining {
-		return
-	}
+	room := l.room()
 	var taken map[string]bool // FIFO groups with an earlier message in hand
 	if l.fifo() {
 		taken = make(map[string]bool)
 	}
 	for _, d := range l.held {
-		if l.running >= l.Concurrency {
+		if room < 1 {
 			return
 		}
 		blocked := d.group != "" && taken[d.group]
 		if d.group != "" {
 			taken[d.group] = true
 		}
-		if d.state == waiting && !blocked && !d.lost {
+		if d.state == waiting && !blocked && !d.lost && l.mayStart(d) {
 			l.start(d, now)
+			room--
 		}
 	}
 }
 
+// room is how many handlers may be started now.
+func (l *loop) room() int {
+	room := l.Concurrency - l.running
+	switch l.absence.state {
+	case away:
+		return 0
+	case trying: // one message finds out
+		return min(room, 1-l.absence.trials)
+	}
+	return room
+}
+
+// mayStart reports whether a handler may begin with d. A worker that ends, or pauses, begins only with messages that would
+// otherwise die untried.
+func (l *loop) mayStart(d *delivery) bool { return !l.paused && !l.draining || l.lastReceive(d) }
+
 func (l *loop) start(d *delivery, now time.Time) {
-	d.state, d.begun = running, now
+	d.state, d.begun, d.late = running, now, l.draining
+	d.trial = l.absence.state == trying
+	if d.trial {
+		l.absence.trials++
+	}
 	d.ctx, d.cancel = context.WithCancelCause(l.handling)
 	l.running++
 	go func() { // it ends with the handler, which end cannot enforce
@@ -67,6 +86,12 @@ func (l *loop) onFinished(f finished) {
 	d := f.d
 	cause := context.Cause(d.ctx)
 	d.cancel(nil)
+	if d.trial && !errors.Is(f.err, ErrUnavailable) {
+		l.back(d)
+	} else if d.trial {
+		d.trial = false
+		l.absence.trials--
+	}
 	if d.state != running { // it was abandoned before
 		return
 	}
@@ -74,6 +99,8 @@ func (l *loop) onFinished(f finished) {
 	switch {
 	case d.lost:
 		l.drop(d)
+	case errors.Is(f.err, ErrUnavailable):
+		l.notStarted(d, f.err)
 	case f.err == nil:
 		d.state, d.want = settling, remove
 	case errors.Is(cause, ErrEnding):

@@ -11,6 +11,14 @@ import (
 const (
 	stopPatience   = 5 * time.Second // for a handler whose context has ended to return
 	settlePatience = 5 * time.Second // at the end, for the server to take what is left to say
+
+	// linger is how long receives that are on their way are waited for when no more are wanted. What the server has sent
+	// already comes in that time; hung up on, it would be hidden until its lease is over, and have cost a receive.
+	// It is no round number, so that what happens by the clock does not happen in the moment of hanging up.
+	linger = 487 * time.Millisecond
+
+	// lastTry is what a message at its last receive gets at least that was started when the worker was ending already.
+	lastTry = 2 * time.Second
 )
 
 // loop is a running worker. One goroutine owns it; handlers and calls to the server run in their own and report back
@@ -29,7 +37,10 @@ type loop struct {
 	over             time.Time // draining: end of the grace
 	last             time.Time // draining: no more patience
 	busyUntil        time.Time // when a message was last in hand
+	hangUpAt         time.Time // when receives on their way are given up; zero is not
 	link             link
+	absence          absence
+	redrive          redrive
 	stats            Stats
 
 	calls     context.Context // of calls other than receives
@@ -53,7 +64,10 @@ func newLoop(w *Worker, ctx context.Context) *loop {
 	}
 	l.handling = context.WithoutCancel(ctx)
 	l.calls, l.hangUp = context.WithCancel(l.handling)
-	l.polling, l.stopPolls = context.WithCancel(l.calls)
+	l.openPolls()
+	if l.Ready != nil {
+		l.absence.state = away
+	}
 	return l
 }
 
@@ -75,8 +89,11 @@ func (l *loop) run(ctx context.Context) error {
 	for {
 		now := time.Now()
 		l.tick(now)
+		l.askRedrive(now)
+		l.findOut(now)
 		l.dispatch(now)
 		l.poll(now)
+		l.askReady(now)
 		l.settle(now)
 		l.publish()
 		if l.draining && l.polls == 0 && len(l.held) == 0 {
@@ -111,7 +128,14 @@ func (l *loop) tick(now time.Time) {
 		l.busyUntil = now
 	}
 	if l.draining && !now.Before(l.over) {
-		l.stop(now, ErrEnding, func(*delivery) bool { return true })
+		l.stop(now, ErrEnding, func(d *delivery) bool { return !now.Before(d.endsAt(l.over)) })
+	}
+	if l.draining && !now.Before(l.over.Add(stopPatience)) {
+		l.giveUpWaiting()
+	}
+	if !l.hangUpAt.IsZero() && !now.Before(l.hangUpAt) {
+		l.hangUpAt = time.Time{}
+		l.stopPolls()
 	}
 	l.stop(now, ErrTimeLimit, func(d *delivery) bool { return !now.Before(d.begun.Add(l.TimeLimit)) })
 	for _, d := range slices.Clone(l.held) {
@@ -134,7 +158,7 @@ func (l *loop) tick(now time.Time) {
 
 // idle reports whether the worker waits for a message, and would end if none comes.
 func (l *loop) idle() bool {
-	return l.IdleTime > 0 && len(l.held) == 0 && !l.paused && !l.draining && !l.link.down
+	return l.IdleTime > 0 && len(l.held) == 0 && !l.paused && !l.draining && !l.link.down && l.absence.state == present
 }
 
 // wake is how long the loop may wait until something is due, as seen after everything due at now was done.
@@ -151,11 +175,19 @@ func (l *loop) wake(now time.Time) time.Duration {
 		if d.state == running {
 			at(d.begun.Add(l.TimeLimit))
 			at(d.stopBy)
+			at(d.endsAt(l.over))
+			if d.trial {
+				at(d.begun.Add(trialPatience))
+			}
 		}
 	}
 	at(l.link.retryAt)
+	at(l.hangUpAt)
+	at(l.absence.retryAt)
+	at(l.redrive.next)
 	if l.draining {
 		at(l.over)
+		at(l.over.Add(stopPatience))
 		at(l.last)
 	}
 	if l.idle() {
@@ -172,9 +204,18 @@ func (l *loop) drain(why string) {
 	l.draining = true
 	l.over = time.Now().Add(l.Grace)
 	l.last = l.over.Add(stopPatience + settlePatience)
-	l.stopPolls()
+	l.hangUpAt = time.Now().Add(linger)
+	l.absence.retryAt = time.Now() // the last opportunity for messages at their last receive
 	l.Logger.Info("draining", "why", why, "running", l.running, "grace", l.Grace)
 	l.giveBackWaiting()
+}
+
+// openPolls lets receives begin.
+func (l *loop) openPolls() {
+	l.hangUpAt = time.Time{}
+	if l.polling == nil || l.polling.Err() != nil {
+		l.polling, l.stopPolls = context.WithCancel(l.calls)
+	}
 }
 
 // giveBackAll ends without a grace.
@@ -189,7 +230,7 @@ func (l *loop) pause() {
 		return
 	}
 	l.paused = true
-	l.stopPolls()
+	l.hangUpAt = time.Now().Add(linger)
 	l.Logger.Info("paused", "running", l.running)
 	l.giveBackWaiting()
 }
@@ -200,7 +241,7 @@ func (l *loop) resume() {
 	}
 	l.paused = false
 	l.busyUntil = time.Now()
-	l.polling, l.stopPolls = context.WithCancel(l.calls)
+	l.openPolls()
 	l.Logger.Info("resumed")
 }
 

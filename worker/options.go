@@ -12,7 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// API is what a worker needs of an SQS client. *sqs.Client of aws-sdk-go-v2 has it.
+// API is what a worker needs of an SQS client. *sqs.Client of aws-sdk-go-v2 has it, and GetQueueAttributes besides, by
+// which the worker learns whether the queue has a dead-letter queue. With a client that has no such method the worker
+// cannot know, and holds as many messages as [Settings.Prefetch] says.
 type API interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
@@ -62,6 +64,12 @@ type Options struct {
 	// Handler works on each message.
 	Handler Handler
 
+	// Ready, unless it is nil, reports why the handler could not begin now, and nil when it could. It is asked before the
+	// first receive, about once a second while the worker waits for messages, and after a handler has returned
+	// [Unavailable]. While it returns an error nothing is received, and it is asked again every 2 s. It is never called
+	// twice at once; its context ends after 10 s.
+	Ready func(context.Context) error
+
 	// Settings may also be changed while the worker runs.
 	Settings
 
@@ -92,8 +100,8 @@ type Settings struct {
 	Concurrency int
 
 	// Prefetch is how many messages are held besides, so that a handler that ends finds its next one here. Such messages are
-	// kept by heartbeats too. Each costs a receive when the worker gives it back, so keep it small where few receives lead
-	// to a dead-letter queue. Up to 10,000.
+	// kept by heartbeats too. Each costs a receive when the worker gives it back, so where the queue has a dead-letter
+	// queue nothing is prefetched: a message that is only held would die untried. Up to 10,000.
 	Prefetch int
 
 	// TimeLimit is how long a handler may take for one message; zero is [DefaultTimeLimit], which is also the most: SQS lets

@@ -46,6 +46,27 @@ func Later(delay time.Duration) error { return &postponed{delay: delay} }
 // instead of the usual backoff.
 func Retry(delay time.Duration, err error) error { return &postponed{delay: delay, err: err} }
 
+// ErrUnavailable is what errors of [Unavailable] are.
+var ErrUnavailable = errors.New("the handler is not there")
+
+// unavailable is an error that says that the handler was never begun.
+type unavailable struct{ err error }
+
+// Error returns the reason.
+func (u *unavailable) Error() string { return u.err.Error() }
+
+// Unwrap returns the reason.
+func (u *unavailable) Unwrap() error { return u.err }
+
+// Is reports whether target is ErrUnavailable.
+func (u *unavailable) Is(target error) bool { return target == ErrUnavailable }
+
+// Unavailable returns the error with which a handler says that what does the work is not there at all, for a reason that
+// has nothing to do with the message: its program is missing, nothing listens at its address. The message was not tried.
+// The worker keeps it in hand, receives nothing further, and tries again with backoff until the handler is there, so that
+// no receive is spent meanwhile.
+func Unavailable(err error) error { return &unavailable{err} }
+
 // verdict is what follows from the error of a handler.
 type verdict struct {
 	delay  int32 // seconds until the message comes back

@@ -11,12 +11,14 @@ import (
 
 const (
 	pollsMax      = 8                // receives at once
+	pollsMaxOne   = 32               // the same where each asks for one message
 	answerTimeout = 15 * time.Second // for the server, besides the time that it is asked to wait
 )
 
 // polled is the answer to a receive.
 type polled struct {
 	asked    int
+	hungUp   bool // by the worker itself
 	messages []types.Message
 	until    time.Time // when the leases end
 	err      error
@@ -25,8 +27,11 @@ type polled struct {
 // poll starts receives for the places that are free. A receive of which the answer is awaited keeps its places; those
 // that become free meanwhile are asked for together by the next one.
 func (l *loop) poll(now time.Time) {
-	if l.paused || l.draining || l.link.waits(now) {
+	if l.paused || l.draining || l.link.waits(now) || !l.redrive.known || l.absence.state == away {
 		return
+	}
+	if l.absence.state == trying && (l.polls > 0 || len(l.held) > 0) {
+		return // what is in hand finds out
 	}
 	wait := waitMax
 	if l.IdleTime > 0 {
@@ -39,9 +44,9 @@ func (l *loop) poll(now time.Time) {
 		}
 		wait = min(wait, left)
 	}
-	places := l.Concurrency + l.Prefetch
-	for l.polls < min((places+batchMax-1)/batchMax, pollsMax) {
-		n := min(places-len(l.held)-l.reserved, batchMax)
+	places, batch, polls := l.capacity()
+	for l.polls < polls {
+		n := min(places-len(l.held)-l.reserved, batch)
 		if n < 1 {
 			return
 		}
@@ -58,7 +63,28 @@ func (l *loop) poll(now time.Time) {
 	}
 }
 
+// capacity is how many messages may be in hand, how many one receive asks for, and how many receives there are at once.
+//
+// Where messages can die of receives, no more are in hand than can be started. Of a FIFO queue each receive then asks for
+// one: a batch would bring several of one group, and when the first fails, the others have to be given back untried. One
+// at a time, they wait in the server, behind the one that is in flight.
+func (l *loop) capacity() (places, batch, polls int) {
+	if l.absence.state == trying {
+		return 1, 1, 1
+	}
+	places, batch = l.Concurrency+l.Prefetch, batchMax
+	mortal := l.redrive.mortal() || l.redrive.unsure && l.fifo()
+	if mortal {
+		places = l.Concurrency
+	}
+	if mortal && l.fifo() {
+		return places, 1, min(places, pollsMaxOne)
+	}
+	return places, batch, min((places+batchMax-1)/batchMax, pollsMax)
+}
+
 func (l *loop) receive(ctx context.Context, n int, wait int32) polled {
+	polling := ctx
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second+answerTimeout)
 	defer cancel()
 	options := []func(*sqs.Options){once}
@@ -73,7 +99,7 @@ func (l *loop) receive(ctx context.Context, n int, wait int32) polled {
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	}, options...)
-	r := polled{asked: n, err: err, until: time.Now().Add(l.Lease)}
+	r := polled{asked: n, err: err, hungUp: polling.Err() != nil, until: time.Now().Add(l.Lease)}
 	if err == nil {
 		r.messages = out.Messages
 	}
@@ -89,7 +115,7 @@ func (l *loop) onPolled(r polled) error {
 	switch {
 	case r.err == nil:
 		l.link.answered(receiving, now)
-	case l.paused || l.draining: // the worker itself has hung up
+	case r.hungUp || l.paused || l.draining:
 	case !l.link.everAnswered(receiving) && refusal(r.err):
 		return r.err
 	default:

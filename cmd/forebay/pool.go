@@ -160,6 +160,9 @@ func wrongPool(file *config.PoolFile, p config.Pool, err error) error {
 	if file.InFile() {
 		return fileFailure(file.Wrong(p.Name, key, err.Error()))
 	}
+	if key == "command" { // it has no flag: it is what follows --
+		return usage("--%s\n  The command is what follows --: a program by its path, such as ./worker, or by a name in PATH.", err.Error())
+	}
 	return usage("--%s", err.Error())
 }
 

@@ -84,7 +84,7 @@ func (w *working) flags(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&w.queue, "queue", "", "the queue, by name or URL")
 	flags.IntVar(&w.worker.Concurrency, "concurrency", worker.DefaultConcurrency, "messages in work at once")
-	flags.IntVar(&w.worker.Prefetch, "prefetch", 0, "messages held besides, so that there is always a next one")
+	flags.IntVar(&w.worker.Prefetch, "prefetch", 0, "messages held besides, where the queue has no dead-letter queue")
 	for _, span := range w.spans() {
 		flags.String(span.name, span.initial, span.usage)
 	}
@@ -146,6 +146,14 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 	}
 	logger := telemetry.NewLogger(a.errs, telemetry.LogOptions{Format: format, Level: level, Terminal: terminal(a.errs)})
 	w.worker.Logger = logger
+	if w.web.URL == "" {
+		if err := w.command.group(logger); err != nil {
+			return err
+		}
+		if err := w.command.try(cmd.Context()); err != nil {
+			return err
+		}
+	}
 	c, err := a.connect()
 	if err != nil {
 		return err
@@ -169,12 +177,11 @@ func (a *app) work(cmd *cobra.Command, w *working) error {
 
 // runWorkers runs the worker, and with periodic tasks the one for those, until both have ended.
 func (a *app) runWorkers(ctx context.Context, stop func(), c *client, w *working) error {
-	handler, done, err := w.handler()
+	done, err := w.attach()
 	if err != nil {
 		return err
 	}
 	defer done()
-	w.worker.Handler = handler
 	agent, err := worker.New(w.worker)
 	if err != nil {
 		return usage("%s", strings.TrimPrefix(err.Error(), "worker: "))

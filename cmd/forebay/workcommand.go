@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -22,12 +19,6 @@ import (
 	"github.com/forebay-mq/forebay/internal/child"
 	"github.com/forebay-mq/forebay/internal/config"
 	"github.com/forebay-mq/forebay/worker"
-)
-
-// Exit codes of a command that handles a message, besides 0 for done.
-const (
-	exitLater      = 75 // of sysexits.h: try again
-	exitCheckpoint = 85 // of HTCondor: progress is kept elsewhere, go on from there
 )
 
 // environmentMax bounds what one message attribute may put into the environment, where Linux allows 128 KiB.
@@ -77,102 +68,6 @@ func (f *commandFlags) read() error {
 		if f.job.MemoryMax, err = config.Size(f.memory); err != nil || f.job.MemoryMax < 1<<20 {
 			return usage("--memory: %s is no size such as 512MiB, at least 1MiB", f.memory)
 		}
-	}
-	return nil
-}
-
-// commandHandler runs the command for each message.
-type commandHandler struct {
-	*commandFlags
-	runner *child.Runner
-	queue  string
-	logger *slog.Logger
-}
-
-// handler returns the handler of messages and what ends it.
-func (w *working) handler() (worker.Handler, func(), error) {
-	queue := nameOf(w.worker.QueueURL)
-	if w.web.URL != "" {
-		return w.web.handler(queue, w.worker.Concurrency)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	f := &w.command
-	if f.cgroup == "auto" {
-		folder, memory, err := child.Delegated()
-		if err != nil {
-			return nil, nil, err
-		}
-		if folder != "" && (memory || f.job.MemoryMax == 0) {
-			f.job.Cgroup = folder
-			w.worker.Logger.Debug("commands run in cgroups", "below", folder)
-		}
-	}
-	h := &commandHandler{commandFlags: f, queue: queue, logger: w.worker.Logger,
-		runner: &child.Runner{Keeper: []string{self, keeperName}}}
-	return h.handle, h.runner.Close, nil
-}
-
-// handle runs the command for one message, and turns how it ended into what becomes of the message.
-func (h *commandHandler) handle(ctx context.Context, m *worker.Message) error {
-	job := h.job
-	job.Args = h.args
-	job.Env = append(os.Environ(), messageEnvironment(m, h.queue)...)
-	body := []byte(aws.ToString(m.Body))
-	if h.body == "stdin" {
-		job.Stdin = body
-	} else {
-		name, err := bodyFile(body)
-		if err != nil {
-			return err
-		}
-		defer os.Remove(name)
-		job.Env = append(job.Env, "FOREBAY_BODY_FILE="+name)
-	}
-	began := time.Now()
-	result, err := h.runner.Run(ctx, job)
-	if err != nil {
-		return err
-	}
-	err = h.outcome(result)
-	level := slog.LevelDebug
-	if err != nil || result.Left > 0 {
-		level = slog.LevelInfo
-	}
-	if len(result.Output) > 0 {
-		level = slog.LevelInfo
-	}
-	if h.logger.Enabled(ctx, level) {
-		h.logger.Log(ctx, level, "command ended", "id", m.ID(), "how", cmp.Or(errorText(err), "done"), "after", time.Since(began).Round(time.Millisecond),
-			"output", string(result.Output), "output_dropped", result.Dropped, "left_behind", result.Left)
-	}
-	return err
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-// outcome reads the end of a command.
-func (h *commandHandler) outcome(r child.Result) error {
-	switch {
-	case r.Starved:
-		return errors.New("it needed more memory than --memory allows")
-	case r.Hung:
-		return fmt.Errorf("it was stopped for %s, and ended for that", h.job.StoppedMax)
-	case r.Signal != 0:
-		return fmt.Errorf("signal %d ended it", r.Signal)
-	case r.Code == exitLater:
-		return worker.Later(h.laterDelay)
-	case r.Code == exitCheckpoint:
-		return worker.ErrCheckpoint
-	case r.Code != 0:
-		return fmt.Errorf("exit code %d", r.Code)
 	}
 	return nil
 }

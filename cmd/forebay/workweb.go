@@ -59,15 +59,15 @@ func (f *webFlags) read() error {
 	return nil
 }
 
-// handler returns a handler that posts, and what ends it.
-func (f *webFlags) handler(queue string, connections int) (worker.Handler, func(), error) {
+// poster returns what posts messages.
+func (f *webFlags) poster(queue string, connections int) (*sqsd.Poster, error) {
 	o := f.Options
 	o.Queue, o.Connections = queue, connections
 	poster, err := sqsd.NewPoster(o)
 	if err != nil {
-		return nil, nil, usage("--http: %v", err)
+		return nil, usage("--http: %v", err)
 	}
-	return poster.Handle, poster.Close, nil
+	return poster, nil
 }
 
 // periodic sends periodic tasks, and works on them when they have a queue of their own.

@@ -101,7 +101,11 @@ func (f *factory) handle(ctx context.Context, l lane, m *worker.Message) error {
 	if err != nil {
 		return hopeless(err)
 	}
-	if err := f.places.take(ctx, l); err != nil {
+	urgency := l
+	if m.Receives() >= jobs.ReceivesMax {
+		urgency = interactive // given back once more, it would go to the dead-letter queue without having been tried
+	}
+	if err := f.places.take(ctx, urgency); err != nil {
 		return err // the worker ends, and gives the message back
 	}
 	defer f.places.leave()

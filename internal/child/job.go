@@ -1,6 +1,28 @@
 package child
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNotStarted is wrapped by errors that say that a command was not started at all, so that it has done nothing.
+var ErrNotStarted = errors.New("the command was not started")
+
+// notStarted marks an error that says why a command was not started. Its text is that of err.
+func notStarted(err error) error { return &startError{err} }
+
+// startError is an error that is also ErrNotStarted.
+type startError struct{ error }
+
+// Is reports whether target is ErrNotStarted.
+func (e *startError) Is(target error) bool { return target == ErrNotStarted }
+
+// Unwrap returns the reason.
+func (e *startError) Unwrap() error { return e.error }
+
+// ExitNotRun is the exit code by which shells, env and their like say that they could not run a program; the next
+// higher one says that they have not found it.
+const ExitNotRun = 126
 
 // Job is a command to run.
 type Job struct {
@@ -28,6 +50,9 @@ type Job struct {
 	Patience time.Duration
 }
 
+// limited reports whether the command is started through a shell that limits its memory.
+func (j *Job) limited() bool { return j.MemoryMax > 0 && j.Cgroup == "" }
+
 // Result is how a command ended.
 type Result struct {
 	Code    int    // exit code; -1 when a signal ended it
@@ -42,6 +67,7 @@ type Result struct {
 // order is what the keeper is told, as JSON on its standard input.
 type order struct {
 	Job  *Job `json:",omitempty"` // run this; only when nothing runs
+	Try  bool `json:",omitempty"` // start the job, and end it before it has done anything
 	End  bool `json:",omitempty"` // end what runs: SIGTERM, Job.Patience, SIGKILL
 	Kill bool `json:",omitempty"` // end what runs: SIGKILL
 }
@@ -50,4 +76,5 @@ type order struct {
 type report struct {
 	Result Result
 	Err    string `json:",omitempty"` // why the command could not be started
+	Own    bool   `json:",omitempty"` // and the job itself is to blame, as with too large an environment
 }

@@ -44,10 +44,15 @@ func Keep(in io.Reader, out io.Writer) error {
 		if o.Job == nil {
 			continue // it came too late: what it was about has ended
 		}
-		result, err := keep(o.Job, orders)
-		answer := report{Result: result}
+		var answer report
+		var err error
+		if o.Try {
+			err = try(o.Job)
+		} else {
+			answer.Result, err = keep(o.Job, orders)
+		}
 		if err != nil {
-			answer.Err = err.Error()
+			answer.Err, answer.Own = err.Error(), errors.Is(err, syscall.E2BIG)
 		}
 		if err := encoder.Encode(answer); err != nil {
 			return err
@@ -120,7 +125,7 @@ func (k *keeper) start() (*sync.WaitGroup, error) {
 		inWrite.Close()
 		outRead.Close()
 		k.group.remove()
-		return nil, fmt.Errorf("start %s: %w", k.job.Args[0], err)
+		return nil, fmt.Errorf("start %s: %w", k.job.Args[0], startReason(err))
 	}
 	k.pid = process.Pid
 	_ = process.Release() // it is collected by reap
@@ -138,18 +143,15 @@ func (k *keeper) start() (*sync.WaitGroup, error) {
 
 // args finds the program, and puts what limits memory before it where no cgroup does.
 func (j *Job) args() ([]string, error) {
-	if len(j.Args) == 0 {
-		return nil, errors.New("no command")
-	}
-	program, err := exec.LookPath(j.Args[0])
+	program, err := j.find()
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{program}, j.Args[1:]...)
-	if j.MemoryMax > 0 && j.Cgroup == "" {
+	if j.limited() {
 		// Only a process can limit itself before it becomes another program, and the shell is one that is everywhere. Data
 		// and not address space, which many runtimes reserve by the gigabyte and never use.
-		limit := fmt.Sprintf(`ulimit -d %d && exec "$0" "$@"`, j.MemoryMax/1024)
+		limit := fmt.Sprintf(`ulimit -d %d || exit %d; exec "$0" "$@"`, j.MemoryMax/1024, ExitNotRun)
 		args = append([]string{"/bin/sh", "-c", limit}, args...)
 	}
 	return args, nil

@@ -37,19 +37,32 @@ type keeperProcess struct {
 
 // Run runs a job and returns how it ended, once nothing of it is left. When ctx ends the command is ended, politely
 // first if the job has patience. The error says why the command was not started, or that its keeper died: then what the
-// command did is not known.
+// command did is not known. An error that says that it was not started wraps
+// [ErrNotStarted], unless the job itself is to blame: arguments and environment that are too large for the system.
 func (r *Runner) Run(ctx context.Context, job Job) (Result, error) {
+	return r.run(ctx, order{Job: &job})
+}
+
+// Try reports why a job cannot be started, by starting it: on Linux the kernel stops the new process before its first
+// instruction, and it is ended there, so that the command does nothing. Where that is not possible, Try sees what [Check]
+// sees. The error wraps [ErrNotStarted].
+func (r *Runner) Try(ctx context.Context, job Job) error {
+	_, err := r.run(ctx, order{Job: &job, Try: true})
+	return err
+}
+
+func (r *Runner) run(ctx context.Context, what order) (Result, error) {
 	if err := ctx.Err(); err != nil {
-		return Result{}, err
+		return Result{}, notStarted(err)
 	}
 	k, err := r.take()
 	if err != nil {
-		return Result{}, fmt.Errorf("%w: %w", ErrKeeper, err)
+		return Result{}, notStarted(fmt.Errorf("%w: %w", ErrKeeper, err))
 	}
 	orders := json.NewEncoder(k.in)
-	if err := orders.Encode(order{Job: &job}); err != nil {
+	if err := orders.Encode(what); err != nil { // no keeper has read all of it
 		r.bury(k)
-		return Result{}, fmt.Errorf("%w: %w", ErrKeeper, err)
+		return Result{}, notStarted(fmt.Errorf("%w: %w", ErrKeeper, err))
 	}
 	told := make(chan struct{})
 	untold := context.AfterFunc(ctx, func() {
@@ -66,8 +79,11 @@ func (r *Runner) Run(ctx context.Context, job Job) (Result, error) {
 		return Result{}, fmt.Errorf("%w: it died: %w", ErrKeeper, err)
 	}
 	r.put(k)
-	if answer.Err != "" {
+	if answer.Err != "" && answer.Own {
 		return Result{}, errors.New(answer.Err)
+	}
+	if answer.Err != "" {
+		return Result{}, notStarted(errors.New(answer.Err))
 	}
 	return answer.Result, nil
 }

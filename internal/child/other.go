@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os/exec"
 )
 
 // Delegated finds nothing: cgroups are of Linux alone.
@@ -23,7 +24,21 @@ var ErrKeeper = errors.New("commands cannot be run on this system")
 type Runner struct{ Keeper []string }
 
 // Run fails.
-func (r *Runner) Run(context.Context, Job) (Result, error) { return Result{}, ErrKeeper }
+func (r *Runner) Run(context.Context, Job) (Result, error) { return Result{}, notStarted(ErrKeeper) }
+
+// Try fails.
+func (r *Runner) Try(context.Context, Job) error { return notStarted(ErrKeeper) }
+
+// Check reports whether the program of a job is there.
+func Check(job Job) error {
+	if len(job.Args) == 0 {
+		return notStarted(errors.New("no command"))
+	}
+	if _, err := exec.LookPath(job.Args[0]); err != nil {
+		return notStarted(err)
+	}
+	return nil
+}
 
 // Close does nothing.
 func (r *Runner) Close() {}

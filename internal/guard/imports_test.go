@@ -53,14 +53,14 @@ var rules = []rule{
 		why:     "a pool is a customer: it observes queues through the public API, and declares the driver it needs; of workers it knows the commands they take"},
 	{pkg: "internal/pool/lease", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 		why: "one leader among several controllers, on any server with FIFO queues"},
-	{pkg: "internal/pool/driver", imports: []string{"internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
-		why: "ways to start workers; they know what an order is and nothing of queues"},
+	{pkg: "internal/child", modules: []string{"golang.org/x/sys"},
+		why: "it runs commands so that nothing of them stays behind, whatever they are for"},
+	{pkg: "internal/pool/driver", imports: []string{"internal/child", "internal/pool"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
+		why: "ways to start workers; they know what an order is and nothing of queues; child knows whether a command can be started"},
 
 	{pkg: "internal/pool/commands", imports: []string{"internal/pool", "worker"}, modules: []string{"github.com/aws/aws-sdk-go-v2"},
 		why: "it stands around a driver, and speaks to workers through the public API"},
 
-	{pkg: "internal/child", modules: []string{"golang.org/x/sys"},
-		why: "it runs commands so that nothing of them stays behind, whatever they are for"},
 	{pkg: "internal/sqsd", imports: []string{"worker"},
 		modules: []string{"github.com/aws/aws-sdk-go-v2", "go.yaml.in/yaml/v3"},
 		why:     "it is a handler of a worker, and a customer that sends periodic tasks"},

@@ -11,9 +11,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -57,8 +59,9 @@ type Options struct {
 // Poster posts messages. Its Handle is a handler of package worker.
 type Poster struct {
 	Options
-	target *url.URL
-	client *http.Client
+	target   *url.URL
+	client   *http.Client
+	presence presence
 }
 
 // NewPoster checks the options. It sends nothing yet.
@@ -89,15 +92,26 @@ func NewPoster(o Options) (*Poster, error) {
 func (p *Poster) Close() { p.client.CloseIdleConnections() }
 
 // Handle posts a message. It returns nil for an answer of 200, [worker.Later] for 429 and 503 that say when to come back,
-// and otherwise a failure that comes back after the error timeout.
+// [worker.Unavailable] when there was no connection to the application, so that it cannot have seen the message, and
+// otherwise a failure that comes back after the error timeout.
 func (p *Poster) Handle(ctx context.Context, m *worker.Message) error {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { connected.Store(false) }, // also when a kept connection was closed before anything was written
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
 	request, err := p.request(ctx, m)
 	if err != nil {
 		return worker.Retry(p.ErrorTimeout, err)
 	}
 	response, err := p.client.Do(request)
+	if err != nil && !connected.Load() {
+		p.presence.gone()
+		return worker.Unavailable(p.notThere(err))
+	}
+	p.presence.seen(time.Now())
 	if err != nil {
 		return worker.Retry(p.ErrorTimeout, err)
 	}

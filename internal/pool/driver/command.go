@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/child"
 	"github.com/forebay-mq/forebay/internal/pool"
 )
 
@@ -47,7 +48,7 @@ func NewCommand(o CommandOptions) (*Command, error) {
 		if err := checkTemplate(c.words, c.known...); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.key, err)
 		}
-		if _, err := exec.LookPath(c.words[0]); err != nil {
+		if err := child.Check(child.Job{Args: c.words}); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.key, err)
 		}
 	}

@@ -174,6 +174,15 @@ func TestExecRefusesWhatCannotBeRun(t *testing.T) {
 			t.Errorf("%q: %v, want %q", command, err, says)
 		}
 	}
+	folder := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(folder, "here"), []byte("#!/bin/sh\n"), 0o755))
+	must(t, os.WriteFile(filepath.Join(folder, "broken"), []byte("#!/no/such/python\n"), 0o755))
+	here, err := NewExec(ExecOptions{Command: []string{"./here"}, Folder: folder})
+	must(t, err) // seen from the folder that it runs in
+	must(t, here.Close(t.Context()))
+	if _, err := NewExec(ExecOptions{Command: []string{"./broken"}, Folder: folder}); err == nil || !strings.Contains(err.Error(), `interpreter "/no/such/python" is not there`) {
+		t.Errorf("a worker without an interpreter: %v", err)
+	}
 	d, err := NewExec(ExecOptions{Command: []string{"sh", "-c", "exit"}, Folder: "/no/such/folder"})
 	must(t, err)
 	if err := d.Start(t.Context(), order(0, "w1", "w2")); err == nil {

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/child"
 	"github.com/forebay-mq/forebay/internal/pool"
 )
 
@@ -60,8 +62,10 @@ func NewExec(o ExecOptions) (*Exec, error) {
 	if err := checkTemplate(o.Command, holdPool, holdQueue, holdQueues, holdWorker, holdIdle, holdOrders); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	if _, err := exec.LookPath(o.Command[0]); err != nil {
-		return nil, fmt.Errorf("command: %w", err)
+	if _, err := os.Stat(cmp.Or(o.Folder, ".")); err == nil { // a folder may come later: starts are tried again
+		if err := child.Check(child.Job{Args: o.Command, Dir: o.Folder}); err != nil {
+			return nil, fmt.Errorf("command: %w", err)
+		}
 	}
 	folder, err := os.MkdirTemp("", "forebay-")
 	if err != nil {
