@@ -4,16 +4,13 @@ package pebblestore
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/queue"
@@ -153,79 +150,5 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %s within 10 s", what)
 		}
-	}
-}
-
-// TestFileSystemLosesPower cuts the power of an ext4 file system: what was not synced is thrown away.
-func TestFileSystemLosesPower(t *testing.T) {
-	needRoot(t)
-	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		t.Skip("mkfs.ext4 is not installed")
-	}
-	image := filepath.Join(t.TempDir(), "image")
-	run(t, "truncate", "-s", "256M", image)
-	run(t, "mkfs.ext4", "-q", image)
-	var acked atomic.Uint64
-	var least uint64 // acknowledged before the last cut
-	for cut := range 10 {
-		if cut > 0 {
-			// The failed store keeps its files open for ever, and with them the mount of its image.
-			before := image
-			image = filepath.Join(filepath.Dir(before), fmt.Sprintf("image%d", cut))
-			run(t, "cp", "--sparse=always", before, image)
-		}
-		disk := t.TempDir()
-		run(t, "mount", "-o", "loop", image, disk)
-		opts := Options{MemTableBytes: 1 << 20, Ballast: -1, SpaceLow: -1, SpaceFull: -1, Fatal: func(error) {}}
-		s, err := Open(filepath.Join(disk, "data"), opts)
-		if err != nil {
-			t.Fatalf("open after %d power cuts: %v", cut, err)
-		}
-		found := scanAll(t, s)
-		if uint64(len(found)) < least {
-			t.Errorf("after %d power cuts: %d messages are there, %d were acknowledged", cut, len(found), least)
-		}
-		next := queue.Seq(len(found) + 1)
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			done := make(chan error)
-			for seq := next; ; seq++ {
-				b := new(broker.Batch)
-				b.PutMessage(1, seq, nil, fmt.Appendf(nil, "%2000d", seq))
-				s.Commit(b, func(err error) { done <- err })
-				if err := <-done; err != nil {
-					return
-				}
-				acked.Store(uint64(seq))
-			}
-		}()
-		goal := uint64(next) + 200
-		waitFor(t, "200 commits", func() bool { return acked.Load() > goal })
-		// An fdatasync that is under way while the ioctl runs may succeed and be lost; a bare loop of write and
-		// fdatasync shows it, too. So only what was acknowledged before the ioctl counts.
-		least = acked.Load()
-		shutdown(t, disk)
-		<-stopped
-		_ = s.Close() // the failure
-		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// shutdown makes the file system forget what is not on its disk, as a power cut does.
-func shutdown(t *testing.T, disk string) {
-	t.Helper()
-	const ext4Shutdown = 0x8004587d
-	noFlush := uint32(2)
-	f, err := os.Open(disk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), ext4Shutdown, uintptr(unsafe.Pointer(&noFlush)))
-	if errno != 0 {
-		t.Fatalf("shut down %s: %v", disk, errno)
 	}
 }
