@@ -7,8 +7,11 @@ package datafolder
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -26,74 +29,89 @@ var ErrChanged = errors.New("the folder is not what it was")
 // can do is to notice, which Check is for.
 type Holder struct {
 	dir       string
-	folder    *os.File
 	exclusive bool
 
 	mu      sync.Mutex
-	watched []watched
+	watched []watched // the folder first
 }
 
-// watched is a file or folder that must stay the one that it was.
+// watched is a file or folder that must stay the one that it was. It is kept open, so that no other can get its number.
 type watched struct {
 	path string
+	file *os.File
 	was  os.FileInfo
 }
 
-// Hold takes the folder dir for this process until Close. It fails with ErrInUse when it is held already.
+// Hold takes the folder dir, or a file, for this process until Close. It fails with ErrInUse when it is held already.
 func Hold(dir string) (*Holder, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.Open(dir)
+	folder, err := watch(dir)
 	if err != nil {
 		return nil, err
 	}
-	h := &Holder{dir: dir, folder: folder}
-	switch err := lock(folder); {
+	h := &Holder{dir: dir, watched: []watched{folder}}
+	switch err := lock(folder.file); {
 	case err == nil:
 		h.exclusive = true
 	case errors.Is(err, ErrInUse):
-		return nil, errors.Join(err, folder.Close())
+		return nil, errors.Join(err, folder.file.Close())
 	}
-	was, err := folder.Stat()
-	if err != nil {
-		return nil, errors.Join(err, folder.Close())
-	}
-	h.watched = []watched{{dir, was}}
 	return h, nil
+}
+
+func watch(path string) (watched, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return watched{}, err
+	}
+	was, err := f.Stat()
+	if err != nil {
+		return watched{}, errors.Join(err, f.Close())
+	}
+	return watched{path, f, was}, nil
 }
 
 // Exclusive reports whether the lock is one that cannot be taken away.
 func (h *Holder) Exclusive() bool { return h.exclusive }
 
 // Watch makes Check compare the files and folders of these names, which must be in the folder, with what they are now. A name
-// that was given before is taken as it is now.
+// that was given before is taken as it is now. On Windows it does nothing: files that are open cannot be taken away there.
 func (h *Holder) Watch(names ...string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, name := range names {
-		path := filepath.Join(h.dir, name)
-		now, err := os.Stat(path)
+		w, err := watch(filepath.Join(h.dir, name))
 		if err != nil {
 			return err
 		}
-		w := watched{path, now}
-		found := false
-		for i := range h.watched {
-			if h.watched[i].path == path {
-				h.watched[i], found = w, true
-			}
-		}
-		if !found {
+		i := h.find(name)
+		if i < 0 {
 			h.watched = append(h.watched, w)
+			continue
+		}
+		before := h.watched[i]
+		h.watched[i] = w
+		if err := before.file.Close(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// find returns the index of what is watched under a name, or -1.
+func (h *Holder) find(name string) int {
+	path := filepath.Join(h.dir, name)
+	return slices.IndexFunc(h.watched, func(w watched) bool { return w.path == path })
+}
+
 // Check compares the folder, and what is watched in it, with what they were. It returns an error that is ErrChanged and names
-// the first that was moved, deleted or replaced. It costs a system call for each of them.
+// the first that was moved, deleted or replaced; a missing one is fs.ErrNotExist, too. It costs a system call for each.
 func (h *Holder) Check() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -109,27 +127,43 @@ func (h *Holder) Check() error {
 func (h *Holder) CheckOnly(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	path := filepath.Join(h.dir, name)
-	for _, w := range h.watched {
-		if w.path == path {
-			return w.check()
-		}
+	i := h.find(name)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return h.watched[i].check()
 }
 
 func (w watched) check() error {
 	now, err := os.Stat(w.path)
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%s was moved or deleted while this process used it: %w", w.path, ErrChanged)
+	case errors.Is(err, fs.ErrNotExist):
+		return changed{fmt.Sprintf("%s was moved or deleted while this process used it", w.path), fs.ErrNotExist}
 	case err != nil:
-		return fmt.Errorf("%s cannot be seen any more: %w", w.path, errors.Join(err, ErrChanged))
+		return changed{fmt.Sprintf("%s cannot be seen any more: %v", w.path, err), err}
 	case !os.SameFile(now, w.was):
-		return fmt.Errorf("%s was replaced while this process used it: %w", w.path, ErrChanged)
+		return changed{fmt.Sprintf("%s was replaced while this process used it", w.path), nil}
 	}
 	return nil
 }
 
+// changed is an error that is ErrChanged and its cause, in words of its own.
+type changed struct {
+	text  string
+	cause error
+}
+
+func (c changed) Error() string   { return c.text }
+func (c changed) Unwrap() []error { return []error{ErrChanged, c.cause} }
+
 // Close gives the folder back.
-func (h *Holder) Close() error { return h.folder.Close() }
+func (h *Holder) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var err error
+	for _, w := range slices.Backward(h.watched) { // the lock goes last
+		err = errors.Join(err, w.file.Close())
+	}
+	h.watched = nil
+	return err
+}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/forebay-mq/forebay/internal/datafolder"
 )
 
 // Options are what a Store is opened with. The zero value is right for a server on a disk.
@@ -20,6 +22,8 @@ type Options struct {
 	// AcceptLoss opens a store that is behind its witness, or whose witness is missing or damaged, and goes
 	// on with what is there.
 	AcceptLoss bool
+	// GroupRead lets the group of the data folder read what the store keeps there; without it that is for the owner alone.
+	GroupRead bool
 	// Logger may be nil.
 	Logger *slog.Logger
 
@@ -83,6 +87,8 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+func (o Options) access() datafolder.Access { return datafolder.Access{Group: o.GroupRead} }
 
 func (o Options) validate() error {
 	for _, v := range []struct {

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +32,7 @@ type Store struct {
 	opts     Options
 	fs       vfs.FS // of the folder's own files
 	dir      string
-	lock     io.Closer
+	lock     *folderLock
 	db       *pebble.DB
 	failure  *failure
 	commits  *committer
@@ -68,9 +67,9 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	s := &Store{opts: opts.withDefaults(), fs: opts.FS, dir: dir, failure: newFailure()}
 	if s.fs == nil {
-		s.fs = vfs.Default
+		s.fs = newDiskFS(s.opts.access())
 	}
-	lock, err := openFolder(s.fs, dir, opts.ReadOnly)
+	lock, err := openFolder(s.fs, dir, &s.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +100,8 @@ func (s *Store) open() error {
 		s.commits.synced = s.witness.advance
 		s.commits.wrote = s.space.wrote
 		s.commits.slow = s.syncSlow
-		err = s.failure.arm(s.commits.wake, s.opts.Fatal)
+		s.commits.held = s.lock.check
+		err = errors.Join(s.lock.watch(storeName), s.failure.arm(s.commits.wake, s.opts.Fatal))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("data folder %s: %w", s.dir, err), s.closeDatabase())
@@ -122,6 +122,7 @@ func (s *Store) start() {
 	s.space.makeBallast()
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	s.wg.Go(func() { s.lock.run(ctx, s.failure) })
 	s.wg.Go(func() { s.commits.linger.run(ctx, s.Commit) })
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
