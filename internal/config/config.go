@@ -41,7 +41,7 @@ type Config struct {
 	MetricsCloudWatch bool  // serve them under the names of Amazon CloudWatch too
 	MemoryCache       int64 // bytes of message bodies kept in memory
 	MemoryStore       int64 // bytes of the store's block cache
-	MemoryTable       int64 // bytes of the store's write buffer
+	MemoryTable       int64 // bytes of the store's write buffer; zero: as the disk allows
 
 	Queues []Queue // to be created at the start if missing, in file order
 }

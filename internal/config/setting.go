@@ -57,7 +57,8 @@ var settings = []Setting{
 	yesNo("metrics.cloudwatch", "no", "serve /metrics/cloudwatch: queues under the names of Amazon CloudWatch", func(c *Config) *bool { return &c.MetricsCloudWatch }),
 	size("memory.cache", "64MiB", "message bodies kept in memory", func(c *Config) *int64 { return &c.MemoryCache }),
 	size("memory.store", "64MiB", "block cache of the store", func(c *Config) *int64 { return &c.MemoryStore }),
-	size("memory.table", "64MiB", "write buffer of the store", func(c *Config) *int64 { return &c.MemoryTable }),
+	{Key: "memory.table", initial: "auto", Usage: "write buffer of the store; auto is 64MiB, or 1/32 of a smaller disk",
+		set: auto(size("memory.table", "", "", func(c *Config) *int64 { return &c.MemoryTable }).set)},
 }
 
 func text(key, initial, usage string, check func(string) error, field func(*Config) *string) Setting {
@@ -102,6 +103,16 @@ func size(key, initial, usage string, field func(*Config) *int64) Setting {
 		*field(c) = n
 		return nil
 	}}
+}
+
+// auto takes the word auto for what is not set.
+func auto(set func(*Config, string) error) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		if text == "auto" {
+			return nil
+		}
+		return set(c, text)
+	}
 }
 
 // Size reads a number of bytes such as 4194304, 512KiB, 64MiB or 2GiB; more than none.

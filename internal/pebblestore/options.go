@@ -34,10 +34,10 @@ type Options struct {
 	MemTableBytes int64
 
 	// SpaceLow is how many free bytes make Space return SpaceLow, SpaceFull when SpaceFull. Zero is a default
-	// that depends on the disk and on MemTableBytes (see spaceLimits); -1 never.
+	// that depends on the disk and on MemTableBytes (see fitDisk); -1 never.
 	SpaceLow, SpaceFull int64
 	// Ballast is the size of a file that can be deleted when the disk is full (FreeBallast), so that there is
-	// room to start again. Zero is 16 MiB; -1 none.
+	// room to start again. Zero is 16 MiB, or less when the disk is small; -1 none.
 	Ballast int64
 	// Usage tells the free and total bytes of the disk; nil asks FS. A file system that does not know, as one
 	// in memory, is not watched.
@@ -75,7 +75,6 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.CacheBytes = cmp.Or(o.CacheBytes, cacheBytes)
-	o.Ballast = cmp.Or(o.Ballast, ballastBytes)
 	o.ScrubEvery = cmp.Or(o.ScrubEvery, scrubEvery)
 	o.ScrubRate = cmp.Or(o.ScrubRate, scrubRate)
 	if o.Fatal == nil {

@@ -45,14 +45,44 @@ func mount(t *testing.T, dir string, args ...string) {
 	})
 }
 
-// TestDiskFillsUp fills a memory disk by commits that respect Space, then by another program. Nothing that was
-// acknowledged may be lost, and room must be enough to go on.
+// TestDiskFillsUp fills a small disk by commits that respect Space, then by another program. Nothing that was acknowledged may be
+// lost, and room must be enough to go on.
 func TestDiskFillsUp(t *testing.T) {
 	needRoot(t)
-	disk := t.TempDir()
-	mount(t, disk, "-t", "tmpfs", "-o", "size=48m", "tmpfs")
+	for _, row := range []struct {
+		name  string
+		mount func(t *testing.T, disk string)
+		opts  Options
+	}{
+		{"memory of 48 MiB, with a ballast that is given", memoryDisk("48m"), Options{Ballast: 4 << 20}},
+		{"memory of 24 MiB", memoryDisk("24m"), Options{}},
+		{"memory of 96 MiB", memoryDisk("96m"), Options{}},
+		{"memory of 300 MiB", memoryDisk("300m"), Options{}},
+		{"ext4 of 96 MiB", ext4Disk("96M"), Options{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			disk := t.TempDir()
+			row.mount(t, disk)
+			fillUp(t, disk, row.opts)
+		})
+	}
+}
+
+func memoryDisk(size string) func(*testing.T, string) {
+	return func(t *testing.T, disk string) { mount(t, disk, "-t", "tmpfs", "-o", "size="+size, "tmpfs") }
+}
+
+func ext4Disk(size string) func(*testing.T, string) {
+	return func(t *testing.T, disk string) {
+		image := filepath.Join(t.TempDir(), "image")
+		run(t, "truncate", "-s", size, image)
+		run(t, "mkfs.ext4", "-q", image)
+		mount(t, disk, "-o", "loop", image)
+	}
+}
+
+func fillUp(t *testing.T, disk string, opts Options) {
 	dir := filepath.Join(disk, "data")
-	opts := Options{Ballast: 4 << 20}
 	opts.Fatal = func(err error) { t.Errorf("the store has failed: %v", err) }
 	s, err := Open(dir, opts)
 	if err != nil {
@@ -68,7 +98,7 @@ func TestDiskFillsUp(t *testing.T) {
 		}
 		commitAll(t, s, b)
 		if seq > 1_000_000 {
-			t.Fatal("a disk of 48 MiB has taken 2 GB")
+			t.Fatal("a small disk has taken 2 GB")
 		}
 	}
 	t.Logf("%d messages until the disk was low", seq)

@@ -83,7 +83,10 @@ func Open(dir string, opts Options) (*Store, error) {
 
 // open does what needs the lock of the folder.
 func (s *Store) open() error {
-	s.space = newSpaceWatch(s.fs, s.dir, &s.opts)
+	var err error
+	if s.space, err = newSpaceWatch(s.fs, s.dir, &s.opts); err != nil {
+		return err
+	}
 	s.witness = &witness{
 		fs: s.fs, name: s.path(witnessName), database: s.path(storeName), wake: make(chan struct{}, 1),
 	}

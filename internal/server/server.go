@@ -64,7 +64,7 @@ type Options struct {
 	AcceptLoss    bool          // open a store that lost acknowledged changes
 	CacheBytes    int64         // of message bodies in memory; zero: 64 MiB
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
-	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
+	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB, or less on a small disk
 
 	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
 	CloudWatch bool // serve /metrics/cloudwatch
