@@ -79,7 +79,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		Data: data.path, Listener: listener, TLS: tlsConfig,
 		Dev: cfg.Dev, Account: cfg.Account, Region: cfg.Region,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
-		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss,
+		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss, Witness: cfg.Witness, GroupRead: cfg.GroupRead,
 		CacheBytes: cfg.MemoryCache, BlockBytes: cfg.MemoryStore, MemTableBytes: cfg.MemoryTable,
 		QueuesMax: queuesMax(cfg.MetricsQueuesMax), CloudWatch: cfg.MetricsCloudWatch, Version: b.Version, Revision: b.Revision, Logger: logger,
 	})
@@ -241,5 +241,9 @@ func announce(path, endpoint string, logger *slog.Logger) (leave func()) {
 	if err := os.WriteFile(name, []byte(endpoint+"\n"), 0o600); err != nil {
 		logger.Warn("commands on this machine will not find the server by themselves", "err", err)
 	}
-	return func() { _ = os.Remove(name) }
+	return func() {
+		if text, err := os.ReadFile(name); err == nil && strings.TrimSpace(string(text)) == endpoint {
+			_ = os.Remove(name) // and not that of a server that has come since
+		}
+	}
 }

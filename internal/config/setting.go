@@ -46,6 +46,8 @@ var settings = []Setting{
 	text("account", "000000000000", "account number, 12 digits", account, func(c *Config) *string { return &c.Account }),
 	yesNo("insecure_http", "no", "listen beyond this machine without TLS", func(c *Config) *bool { return &c.InsecureHTTP }),
 	yesNo("accept_loss", "no", "open a store that has lost acknowledged changes", func(c *Config) *bool { return &c.AcceptLoss }),
+	text("witness", "", "file or folder on another disk that notices when the data folder is put back as it was earlier", nil, func(c *Config) *string { return &c.Witness }),
+	yesNo("group_read", "no", "let the group of the data folder read it, but for the keys", func(c *Config) *bool { return &c.GroupRead }),
 	{Key: "cool_down", initial: "on", Usage: "on or off: 60-second pauses after deleting and purging a queue, as in SQS; off under --dev",
 		set: onOff(func(c *Config) *bool { return &c.CoolDown })},
 	text("tls.cert", "", "certificate file, PEM; read again when it changes", nil, func(c *Config) *string { return &c.TLSCert }),

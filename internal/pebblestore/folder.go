@@ -18,7 +18,7 @@ import (
 //	LOCK, pid       one process at a time, and which (lock.go)
 //	store/          the Pebble database
 //	witness         how far the database has come, to notice a loss (witness.go)
-//	outside         where another witness is, outside the folder (outside.go)
+//	witness.outside where another witness is, outside the folder (outside.go)
 //	MANIFEST.copy   Pebble's list of its files at the last clean shutdown, for repairs
 //	ballast         space to give away when the disk is full (space.go)
 //	scrubbed        when every block was last read (verify.go)
@@ -28,7 +28,7 @@ const (
 	pidName      = "pid"
 	storeName    = "store"
 	witnessName  = "witness"
-	outsideName  = "outside"
+	outsideName  = "witness.outside"
 	manifestName = "MANIFEST.copy"
 	ballastName  = "ballast"
 	scrubbedName = "scrubbed"

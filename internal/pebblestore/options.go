@@ -22,6 +22,9 @@ type Options struct {
 	// AcceptLoss opens a store that is behind its witness, or whose witness is missing or damaged, and goes
 	// on with what is there.
 	AcceptLoss bool
+	// Witness is a file on disk outside the data folder, or a folder for it, that notices when the whole data folder is put back
+	// as it was earlier. Empty is none. ReadOnly leaves it alone.
+	Witness string
 	// GroupRead lets the group of the data folder read what the store keeps there; without it that is for the owner alone.
 	GroupRead bool
 	// Logger may be nil.

@@ -74,7 +74,7 @@ func (d diskFS) Unwrap() vfs.FS { return d.FS }
 // ownFiles are the names of what this program keeps in a data folder, beside keys and certificates, which have modes of their
 // own. A name stands for what begins with it and a dot, too.
 var ownFiles = []string{
-	formatName, lockName, pidName, storeName, witnessName, outsideName, "MANIFEST", ballastName, scrubbedName, "endpoint", "history",
+	formatName, lockName, pidName, storeName, witnessName, "MANIFEST", ballastName, scrubbedName, "endpoint", "history",
 }
 
 // ownFile reports whether a path in a data folder is of ownFiles, or the folder itself.

@@ -37,6 +37,7 @@ type Store struct {
 	failure  *failure
 	commits  *committer
 	witness  *witness
+	outside  *outside // nil when there is none
 	space    *spaceWatch
 	counts   counts
 	slowLog  limiter
@@ -75,7 +76,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	s.lock = lock
 	if err := s.open(); err != nil {
-		return nil, errors.Join(err, s.lock.Close())
+		return nil, errors.Join(err, s.outside.give(), s.lock.Close())
 	}
 	s.recovery = time.Since(began)
 	return s, nil
@@ -90,17 +91,20 @@ func (s *Store) open() error {
 	s.witness = &witness{
 		fs: s.fs, name: s.path(witnessName), database: s.path(storeName), wake: make(chan struct{}, 1),
 	}
+	if err := s.takeOutside(); err != nil {
+		return fmt.Errorf("data folder %s: %w", s.dir, err)
+	}
 	reached, err := s.openDatabase()
 	if err != nil {
 		return err
 	}
 	large, err := s.largeQueues()
 	if err == nil && !s.opts.ReadOnly {
-		err = s.witness.open(reached)
+		err = errors.Join(s.witness.open(reached), s.openOutside(reached))
 	}
 	if err == nil {
 		s.commits = newCommitter(s.db, s.failure, &s.opts, reached, large)
-		s.commits.synced = s.witness.advance
+		s.commits.synced = func(p position) { s.witness.advance(p); s.outside.advance(p) }
 		s.commits.wrote = s.space.wrote
 		s.commits.slow = s.syncSlow
 		s.commits.held = s.lock.check
@@ -126,6 +130,9 @@ func (s *Store) start() {
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
 	s.wg.Go(func() { s.lock.run(ctx, s.failure) })
+	if s.outside != nil {
+		go s.outside.run(ctx) // Close does not wait for a disk that is not the store's
+	}
 	s.wg.Go(func() { s.commits.linger.run(ctx, s.Commit) })
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
@@ -288,7 +295,7 @@ func (s *Store) Close() error {
 	s.users.Wait()
 	s.wg.Wait()
 	if err := s.failure.check(); err != nil {
-		return errors.Join(err, s.lock.Close())
+		return errors.Join(err, s.outside.give(), s.lock.Close())
 	}
 	var errs []error
 	if !s.opts.ReadOnly {
@@ -300,7 +307,7 @@ func (s *Store) Close() error {
 	errs = append(errs, s.closeDatabase())
 	// The witness must not tell of commits that may not be on the disk.
 	if !s.opts.ReadOnly && errors.Join(errs...) == nil {
-		errs = append(errs, s.witness.close(s.commits.reached), s.copyManifest())
+		errs = append(errs, s.witness.close(s.commits.reached), s.outside.close(s.commits.reached), s.copyManifest())
 	}
 	errs = append(errs, s.lock.Close())
 	return errors.Join(errs...)
