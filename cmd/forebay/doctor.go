@@ -220,8 +220,8 @@ func (d *doctor) space(context.Context) finding {
 	switch {
 	case err != nil:
 		return warn("unknown: %v", err)
-	case free < 256<<20:
-		return bad("%s of %s are left; sends are refused when the disk is nearly full", bytesText(free), bytesText(total))
+	case free < pebblestore.SpaceNeeded(total):
+		return bad("%s of %s are left; sends are refused below %s", bytesText(free), bytesText(total), bytesText(pebblestore.SpaceNeeded(total)))
 	case free < total/10:
 		return warn("%s of %s are left", bytesText(free), bytesText(total))
 	}

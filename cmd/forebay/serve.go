@@ -78,7 +78,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 		Data: data.path, Listener: listener, TLS: tlsConfig,
 		Dev: cfg.Dev, Account: cfg.Account, Region: cfg.Region,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
-		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss,
+		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss, Witness: cfg.Witness, GroupRead: cfg.GroupRead,
 		CacheBytes: cfg.MemoryCache, BlockBytes: cfg.MemoryStore, MemTableBytes: cfg.MemoryTable,
 		Audit: a.auditLog(cfg, data.path), AuditAll: cfg.AuditEvents == "all",
 		QueuesMax: queuesMax(cfg.MetricsQueuesMax), CloudWatch: cfg.MetricsCloudWatch, FiguresClosed: cfg.FiguresClosed(), Version: b.Version, Revision: b.Revision, Logger: logger,

@@ -28,6 +28,8 @@ type Config struct {
 	Account        string         // 12 digits
 	InsecureHTTP   bool           // allow a listener beyond loopback without TLS
 	AcceptLoss     bool           // open a store that lost acknowledged changes
+	Witness        string         // file or folder outside Data that notices when Data is put back; empty: none
+	GroupRead      bool           // the group of Data may read it
 	CoolDown       bool           // 60-second pauses after DeleteQueue and PurgeQueue
 
 	TLSCert     string // file with the certificate chain, PEM; empty: no TLS
@@ -45,7 +47,7 @@ type Config struct {
 	MetricsCloudWatch bool   // serve them under the names of Amazon CloudWatch too
 	MemoryCache       int64  // bytes of message bodies kept in memory
 	MemoryStore       int64  // bytes of the store's block cache
-	MemoryTable       int64  // bytes of the store's write buffer
+	MemoryTable       int64  // bytes of the store's write buffer; zero: as the disk allows
 
 	Queues []Queue // to be created at the start if missing, in file order
 }
@@ -142,6 +144,12 @@ func (c *Config) relate(values []Value) error {
 	}
 	if c.TLSClientCA != "" && c.TLSCert == "" {
 		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+	}
+	if c.Ephemeral && origin(values, "witness") == "--witness" {
+		return errors.New("--ephemeral keeps nothing, and --witness notices what was not kept: give only one of them")
+	}
+	if c.Ephemeral {
+		c.Witness = ""
 	}
 	if c.Ephemeral && origin(values, "data") == "--data" {
 		return errors.New("--ephemeral keeps nothing, --data says where to keep it: give only one of them")

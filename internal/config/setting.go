@@ -46,6 +46,8 @@ var settings = []Setting{
 	text("account", "000000000000", "account number, 12 digits", account, func(c *Config) *string { return &c.Account }),
 	yesNo("insecure_http", "no", "listen beyond this machine without TLS", func(c *Config) *bool { return &c.InsecureHTTP }),
 	yesNo("accept_loss", "no", "open a store that has lost acknowledged changes", func(c *Config) *bool { return &c.AcceptLoss }),
+	text("witness", "", "file or folder on another disk that notices when the data folder is put back as it was earlier", nil, func(c *Config) *string { return &c.Witness }),
+	yesNo("group_read", "no", "let the group of the data folder read it, but for the keys", func(c *Config) *bool { return &c.GroupRead }),
 	{Key: "cool_down", initial: "on", Usage: "on or off: 60-second pauses after deleting and purging a queue, as in SQS; off under --dev",
 		set: onOff(func(c *Config) *bool { return &c.CoolDown })},
 	text("tls.cert", "", "certificate file, PEM; read again when it changes", nil, func(c *Config) *string { return &c.TLSCert }),
@@ -61,7 +63,8 @@ var settings = []Setting{
 	yesNo("metrics.cloudwatch", "no", "serve /metrics/cloudwatch: queues under the names of Amazon CloudWatch", func(c *Config) *bool { return &c.MetricsCloudWatch }),
 	size("memory.cache", "64MiB", "message bodies kept in memory", func(c *Config) *int64 { return &c.MemoryCache }),
 	size("memory.store", "64MiB", "block cache of the store", func(c *Config) *int64 { return &c.MemoryStore }),
-	size("memory.table", "64MiB", "write buffer of the store", func(c *Config) *int64 { return &c.MemoryTable }),
+	{Key: "memory.table", initial: "auto", Usage: "write buffer of the store; auto is 64MiB, or 1/32 of a smaller disk",
+		set: auto(size("memory.table", "", "", func(c *Config) *int64 { return &c.MemoryTable }).set)},
 }
 
 func text(key, initial, usage string, check func(string) error, field func(*Config) *string) Setting {
@@ -106,6 +109,16 @@ func size(key, initial, usage string, field func(*Config) *int64) Setting {
 		*field(c) = n
 		return nil
 	}}
+}
+
+// auto takes the word auto for what is not set.
+func auto(set func(*Config, string) error) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		if text == "auto" {
+			return nil
+		}
+		return set(c, text)
+	}
 }
 
 // Size reads a number of bytes such as 4194304, 512KiB, 64MiB or 2GiB; more than none.

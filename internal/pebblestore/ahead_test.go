@@ -1,12 +1,13 @@
 package pebblestore
 
 import (
+	"bytes"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -121,12 +122,82 @@ func TestLogsGrowWhenTheyAreFull(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutAWayToGrowIsLeftAsItIs(t *testing.T) {
+func TestALogInMemoryIsLeftAsItIs(t *testing.T) {
 	f, err := vfs.NewMem().Create("log", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if length, err := lengthen(f, 0, 100); length != math.MaxInt64 || err != nil {
-		t.Errorf("got %d, %v; want one that grows no more", length, err)
+	l := newLogFile(guardFile{File: f})
+	if _, err := l.Write([]byte("record")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != 6 || l.growing != nil {
+		t.Errorf("got %v bytes, %v, growing %v; want 6 and no growth", info.Size(), err, l.growing != nil)
+	}
+}
+
+// ordered is a file on disk that checks that a record is written over zeros that were synced.
+type ordered struct {
+	vfs.File
+	t      *testing.T
+	mu     sync.Mutex
+	zeros  int64 // written up to there
+	synced int64 // zeros synced up to there
+	at     int64
+}
+
+func (o *ordered) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.at += int64(len(p))
+	if o.at > o.synced {
+		o.t.Errorf("a record ends at %d, and zeros are synced up to %d", o.at, o.synced)
+	}
+	return o.File.Write(p)
+}
+
+func (o *ordered) WriteAt(p []byte, at int64) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at != o.zeros || at < o.at || bytes.ContainsFunc(p, func(r rune) bool { return r != 0 }) {
+		o.t.Errorf("%d bytes were written at %d: want zeros at %d, behind the records, which end at %d", len(p), at, o.zeros, o.at)
+	}
+	o.zeros = at + int64(len(p))
+	return o.File.WriteAt(p, at)
+}
+
+func (o *ordered) SyncData() error {
+	o.mu.Lock()
+	before := o.zeros
+	o.mu.Unlock()
+	err := o.File.SyncData()
+	o.mu.Lock()
+	o.synced = max(o.synced, before)
+	o.mu.Unlock()
+	return err
+}
+
+func TestRecordsAreWrittenOverSyncedZeros(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "1.log")
+	f, err := vfs.Default.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &ordered{File: f, t: t}
+	l := newLogFile(guardFile{o, guardFS{failure: newFailure()}, name})
+	for _, n := range []int{100, 4096, aheadRest, aheadBytes, 7, 3*aheadBytes + 1, aheadRest, aheadRest, aheadRest, 1} {
+		if m, err := l.Write(bytes.Repeat([]byte{1}, n)); m != n || err != nil {
+			t.Fatalf("write %d bytes: %d, %v", n, m, err)
+		}
+		if err := l.SyncData(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(name)
+	if err != nil || info.Size()%aheadBytes != 0 || info.Size() < o.at {
+		t.Errorf("the log has %d bytes for %d, %v; want whole steps", info.Size(), o.at, err)
 	}
 }

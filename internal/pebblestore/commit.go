@@ -58,6 +58,7 @@ type committer struct {
 	synced  func(position)      // told how far the store is durable
 	wrote   func(bytes int64)   // told how much was written
 	slow    func(time.Duration) // told of syncs of slowSync and more
+	held    func() error        // says why nothing may be acknowledged, though it was synced
 	writer  writer              // used in turn
 	reached position            // used in turn
 	linger  linger              // syncs lazy groups that stay alone
@@ -305,6 +306,9 @@ func (c *committer) settle(g *group) error {
 	}
 	if c.opts.OnCommit != nil {
 		c.opts.OnCommit(now.Sub(g.taken), int(g.bytes), g.changes)
+	}
+	if err := c.held(); err != nil {
+		return err
 	}
 	c.synced(g.reached)
 	return nil

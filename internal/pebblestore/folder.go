@@ -15,9 +15,10 @@ import (
 // The files of a data folder that belong to the store. Other parts keep theirs beside them.
 //
 //	FORMAT          says that this is a data folder, and of which version
-//	LOCK, pid       one process at a time, and which
+//	LOCK, pid       one process at a time, and which (lock.go)
 //	store/          the Pebble database
 //	witness         how far the database has come, to notice a loss (witness.go)
+//	witness.outside where another witness is, outside the folder (outside.go)
 //	MANIFEST.copy   Pebble's list of its files at the last clean shutdown, for repairs
 //	ballast         space to give away when the disk is full (space.go)
 //	scrubbed        when every block was last read (verify.go)
@@ -27,6 +28,7 @@ const (
 	pidName      = "pid"
 	storeName    = "store"
 	witnessName  = "witness"
+	outsideName  = "witness.outside"
 	manifestName = "MANIFEST.copy"
 	ballastName  = "ballast"
 	scrubbedName = "scrubbed"
@@ -40,7 +42,8 @@ const formatText = "forebay data folder, version "
 
 // openFolder checks that dir is a data folder or can become one, and locks it. A new one is not usable
 // before its FORMAT is on disk, so the folder of an interrupted first start is still recognised.
-func openFolder(fs vfs.FS, dir string, readOnly bool) (io.Closer, error) {
+func openFolder(fs vfs.FS, dir string, opts *Options) (*folderLock, error) {
+	readOnly := opts.ReadOnly
 	names, err := fs.List(dir)
 	if errors.Is(err, os.ErrNotExist) && !readOnly {
 		if err := makeDir(fs, dir); err != nil {
@@ -63,9 +66,12 @@ func openFolder(fs vfs.FS, dir string, readOnly bool) (io.Closer, error) {
 	} else if err := checkFormat(fs, dir); err != nil {
 		return nil, err
 	}
-	lock, err := lockFolder(fs, dir)
+	lock, err := lockFolder(fs, dir, opts.Logger)
 	if err != nil {
 		return nil, err
+	}
+	if !readOnly && lock.holder != nil {
+		tighten(dir, opts.access(), opts.Logger)
 	}
 	if !formatted {
 		if err := writeFormat(fs, dir); err != nil {
@@ -118,25 +124,6 @@ func checkFormat(fs vfs.FS, dir string) error {
 			dir, version, formatVersion)
 	}
 	return nil
-}
-
-// lockFolder makes this process the only one in dir.
-func lockFolder(fs vfs.FS, dir string) (io.Closer, error) {
-	pidFile := fs.PathJoin(dir, pidName)
-	lock, err := fs.Lock(fs.PathJoin(dir, lockName))
-	if err != nil {
-		holder := "another process"
-		if pid, readErr := readFile(fs, pidFile); readErr == nil {
-			if n, err := strconv.Atoi(strings.TrimSpace(string(pid))); err == nil {
-				holder = "process " + strconv.Itoa(n)
-			}
-		}
-		return nil, fmt.Errorf("%s is in use by %s (%w)", dir, holder, err)
-	}
-	if err := writeFile(fs, pidFile, fmt.Appendln(nil, os.Getpid())); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock data folder: %w", err), lock.Close())
-	}
-	return lock, nil
 }
 
 // writeFile replaces a small file as a whole and syncs it.

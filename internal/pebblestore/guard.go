@@ -74,21 +74,29 @@ func (f guardFile) Write(p []byte) (int, error) {
 
 // Sync implements vfs.File.
 func (f guardFile) Sync() error {
-	f.guard.check("sync", f.name, f.File.Sync())
+	f.synced(f.File.Sync())
 	return nil
 }
 
 // SyncData implements vfs.File.
 func (f guardFile) SyncData() error {
-	f.guard.check("sync", f.name, f.File.SyncData())
+	f.synced(f.File.SyncData())
 	return nil
 }
 
 // SyncTo implements vfs.File.
 func (f guardFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
-	f.guard.check("sync", f.name, err)
+	f.synced(err)
 	return full, nil
+}
+
+// synced takes the answer of a sync, and does not believe one that says that all is well before the disk was looked at.
+func (f guardFile) synced(err error) {
+	if fd := f.Fd(); err == nil && fd != vfs.InvalidFd {
+		err = stillThere(fd, f.name)
+	}
+	f.guard.check("sync", f.name, err)
 }
 
 // Close implements io.Closer.

@@ -14,6 +14,7 @@ import (
 //
 //	kind   then                          value
 //	0x01   -                             position: commits, changes (8 bytes each)
+//	0x02   -                             number of the store, 8 bytes, by chance: for outside.go
 //	0x10   queue 8, seq 8                message: uvarint header length * 2 + large, header, body if not large
 //	0x20   queue 8, seq 8                body of a large message
 //	0x30   queue 8, seq 8                state
@@ -24,6 +25,7 @@ import (
 // program must not open the result. Never reuse a kind.
 const (
 	kindPosition byte = 0x01
+	kindNumber   byte = 0x02
 	kindMessage  byte = 0x10
 	kindBody     byte = 0x20
 	kindState    byte = 0x30

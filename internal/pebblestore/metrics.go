@@ -17,6 +17,7 @@ type Metrics struct {
 	WriteStalls      int64         // counter: commits had to wait for flushes or compactions
 	SlowDisk         int64         // counter: syncs of 100 ms or more, and looks at operations stuck for 5 s
 	BackgroundErrors int64         // counter: flushes or compactions that failed and were tried again
+	WitnessLate      bool          // the witness outside the data folder cannot be written
 	Recovery         time.Duration // how long Open took
 }
 
@@ -31,6 +32,7 @@ func (s *Store) Metrics() Metrics {
 		WriteStalls:      s.counts.writeStalls.Load(),
 		SlowDisk:         s.counts.slowDisk.Load(),
 		BackgroundErrors: s.counts.backgroundErrors.Load(),
+		WitnessLate:      s.outside.behind(),
 		Recovery:         s.recovery,
 	}
 	if s.use() != nil {

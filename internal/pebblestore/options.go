@@ -9,6 +9,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/forebay-mq/forebay/internal/datafolder"
 )
 
 // Options are what a Store is opened with. The zero value is right for a server on a disk.
@@ -20,6 +22,11 @@ type Options struct {
 	// AcceptLoss opens a store that is behind its witness, or whose witness is missing or damaged, and goes
 	// on with what is there.
 	AcceptLoss bool
+	// Witness is a file on disk outside the data folder, or a folder for it, that notices when the whole data folder is put back
+	// as it was earlier. Empty is none. ReadOnly leaves it alone.
+	Witness string
+	// GroupRead lets the group of the data folder read what the store keeps there; without it that is for the owner alone.
+	GroupRead bool
 	// Logger may be nil.
 	Logger *slog.Logger
 
@@ -30,10 +37,10 @@ type Options struct {
 	MemTableBytes int64
 
 	// SpaceLow is how many free bytes make Space return SpaceLow, SpaceFull when SpaceFull. Zero is a default
-	// that depends on the disk and on MemTableBytes (see spaceLimits); -1 never.
+	// that depends on the disk and on MemTableBytes (see fitDisk); -1 never.
 	SpaceLow, SpaceFull int64
 	// Ballast is the size of a file that can be deleted when the disk is full (FreeBallast), so that there is
-	// room to start again. Zero is 16 MiB; -1 none.
+	// room to start again. Zero is 16 MiB, or less when the disk is small; -1 none.
 	Ballast int64
 	// Usage tells the free and total bytes of the disk; nil asks FS. A file system that does not know, as one
 	// in memory, is not watched.
@@ -71,7 +78,6 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.CacheBytes = cmp.Or(o.CacheBytes, cacheBytes)
-	o.Ballast = cmp.Or(o.Ballast, ballastBytes)
 	o.ScrubEvery = cmp.Or(o.ScrubEvery, scrubEvery)
 	o.ScrubRate = cmp.Or(o.ScrubRate, scrubRate)
 	if o.Fatal == nil {
@@ -83,6 +89,8 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+func (o Options) access() datafolder.Access { return datafolder.Access{Group: o.GroupRead} }
 
 func (o Options) validate() error {
 	for _, v := range []struct {

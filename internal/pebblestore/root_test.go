@@ -4,16 +4,13 @@ package pebblestore
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/queue"
@@ -48,14 +45,44 @@ func mount(t *testing.T, dir string, args ...string) {
 	})
 }
 
-// TestDiskFillsUp fills a memory disk by commits that respect Space, then by another program. Nothing that was
-// acknowledged may be lost, and room must be enough to go on.
+// TestDiskFillsUp fills a small disk by commits that respect Space, then by another program. Nothing that was acknowledged may be
+// lost, and room must be enough to go on.
 func TestDiskFillsUp(t *testing.T) {
 	needRoot(t)
-	disk := t.TempDir()
-	mount(t, disk, "-t", "tmpfs", "-o", "size=48m", "tmpfs")
+	for _, row := range []struct {
+		name  string
+		mount func(t *testing.T, disk string)
+		opts  Options
+	}{
+		{"memory of 48 MiB, with a ballast that is given", memoryDisk("48m"), Options{Ballast: 4 << 20}},
+		{"memory of 24 MiB", memoryDisk("24m"), Options{}},
+		{"memory of 96 MiB", memoryDisk("96m"), Options{}},
+		{"memory of 300 MiB", memoryDisk("300m"), Options{}},
+		{"ext4 of 96 MiB", ext4Disk("96M"), Options{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			disk := t.TempDir()
+			row.mount(t, disk)
+			fillUp(t, disk, row.opts)
+		})
+	}
+}
+
+func memoryDisk(size string) func(*testing.T, string) {
+	return func(t *testing.T, disk string) { mount(t, disk, "-t", "tmpfs", "-o", "size="+size, "tmpfs") }
+}
+
+func ext4Disk(size string) func(*testing.T, string) {
+	return func(t *testing.T, disk string) {
+		image := filepath.Join(t.TempDir(), "image")
+		run(t, "truncate", "-s", size, image)
+		run(t, "mkfs.ext4", "-q", image)
+		mount(t, disk, "-o", "loop", image)
+	}
+}
+
+func fillUp(t *testing.T, disk string, opts Options) {
 	dir := filepath.Join(disk, "data")
-	opts := Options{Ballast: 4 << 20}
 	opts.Fatal = func(err error) { t.Errorf("the store has failed: %v", err) }
 	s, err := Open(dir, opts)
 	if err != nil {
@@ -71,7 +98,7 @@ func TestDiskFillsUp(t *testing.T) {
 		}
 		commitAll(t, s, b)
 		if seq > 1_000_000 {
-			t.Fatal("a disk of 48 MiB has taken 2 GB")
+			t.Fatal("a small disk has taken 2 GB")
 		}
 	}
 	t.Logf("%d messages until the disk was low", seq)
@@ -153,79 +180,5 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %s within 10 s", what)
 		}
-	}
-}
-
-// TestFileSystemLosesPower cuts the power of an ext4 file system: what was not synced is thrown away.
-func TestFileSystemLosesPower(t *testing.T) {
-	needRoot(t)
-	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		t.Skip("mkfs.ext4 is not installed")
-	}
-	image := filepath.Join(t.TempDir(), "image")
-	run(t, "truncate", "-s", "256M", image)
-	run(t, "mkfs.ext4", "-q", image)
-	var acked atomic.Uint64
-	var least uint64 // acknowledged before the last cut
-	for cut := range 10 {
-		if cut > 0 {
-			// The failed store keeps its files open for ever, and with them the mount of its image.
-			before := image
-			image = filepath.Join(filepath.Dir(before), fmt.Sprintf("image%d", cut))
-			run(t, "cp", "--sparse=always", before, image)
-		}
-		disk := t.TempDir()
-		run(t, "mount", "-o", "loop", image, disk)
-		opts := Options{MemTableBytes: 1 << 20, Ballast: -1, SpaceLow: -1, SpaceFull: -1, Fatal: func(error) {}}
-		s, err := Open(filepath.Join(disk, "data"), opts)
-		if err != nil {
-			t.Fatalf("open after %d power cuts: %v", cut, err)
-		}
-		found := scanAll(t, s)
-		if uint64(len(found)) < least {
-			t.Errorf("after %d power cuts: %d messages are there, %d were acknowledged", cut, len(found), least)
-		}
-		next := queue.Seq(len(found) + 1)
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			done := make(chan error)
-			for seq := next; ; seq++ {
-				b := new(broker.Batch)
-				b.PutMessage(1, seq, nil, fmt.Appendf(nil, "%2000d", seq))
-				s.Commit(b, func(err error) { done <- err })
-				if err := <-done; err != nil {
-					return
-				}
-				acked.Store(uint64(seq))
-			}
-		}()
-		goal := uint64(next) + 200
-		waitFor(t, "200 commits", func() bool { return acked.Load() > goal })
-		// An fdatasync that is under way while the ioctl runs may succeed and be lost; a bare loop of write and
-		// fdatasync shows it, too. So only what was acknowledged before the ioctl counts.
-		least = acked.Load()
-		shutdown(t, disk)
-		<-stopped
-		_ = s.Close() // the failure
-		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// shutdown makes the file system forget what is not on its disk, as a power cut does.
-func shutdown(t *testing.T, disk string) {
-	t.Helper()
-	const ext4Shutdown = 0x8004587d
-	noFlush := uint32(2)
-	f, err := os.Open(disk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), ext4Shutdown, uintptr(unsafe.Pointer(&noFlush)))
-	if errno != 0 {
-		t.Fatalf("shut down %s: %v", disk, errno)
 	}
 }

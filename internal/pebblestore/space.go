@@ -37,8 +37,9 @@ type spaceWatch struct {
 	recheck chan struct{} // asks run to look now
 }
 
-// newSpaceWatch looks at the disk and fills in the options that depend on its size.
-func newSpaceWatch(fs vfs.FS, dir string, opts *Options) *spaceWatch {
+// newSpaceWatch looks at the disk and fills in the options that depend on its size. It fails when the disk is too small for what
+// the options ask for.
+func newSpaceWatch(fs vfs.FS, dir string, opts *Options) (*spaceWatch, error) {
 	w := &spaceWatch{
 		fs: fs, ballast: fs.PathJoin(dir, ballastName), usage: opts.Usage,
 		opts: opts, log: opts.Logger, recheck: make(chan struct{}, 1),
@@ -49,7 +50,7 @@ func newSpaceWatch(fs vfs.FS, dir string, opts *Options) *spaceWatch {
 			return int64(u.AvailBytes), int64(u.TotalBytes), err
 		}
 	}
-	_, total, err := w.usage()
+	free, total, err := w.usage()
 	if err != nil {
 		w.off = true
 		w.free.Store(-1)
@@ -57,35 +58,14 @@ func newSpaceWatch(fs vfs.FS, dir string, opts *Options) *spaceWatch {
 			w.log.Warn("cannot tell how full the disk is, so it is not watched", "err", err)
 		}
 	}
-	spaceLimits(total, opts)
+	_, err = fs.Stat(fs.PathJoin(dir, storeName))
+	if err := fitDisk(disk{free: free, total: total, fresh: err != nil}, opts); err != nil {
+		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	}
 	if !w.off {
 		w.look()
 	}
-	return w
-}
-
-// spaceLimits fills in the zero limits for a disk of total bytes; zero is unknown.
-//
-// Two memtables may be in memory, and what is in them must still find room as tables: that is SpaceFull,
-// where nothing more is taken. Above it the queues must be able to drain, which writes a log and compacts:
-// SpaceLow leaves another two memtables for that, and on large disks 2 % up to 1 GiB. On a small disk the
-// memtables themselves become small, so that the limits stay an eighth of it.
-func spaceLimits(total int64, opts *Options) {
-	if opts.MemTableBytes == 0 {
-		opts.MemTableBytes = memTableBytes
-		if total > 0 {
-			opts.MemTableBytes = min(memTableBytes, max(total/32, 1<<20))
-		}
-	}
-	if opts.SpaceLow == 0 {
-		opts.SpaceLow = max(4*opts.MemTableBytes, min(total/50, 1<<30))
-	}
-	if opts.SpaceFull == 0 {
-		opts.SpaceFull = 2 * opts.MemTableBytes
-		if opts.SpaceLow > 0 {
-			opts.SpaceFull = min(opts.SpaceFull, opts.SpaceLow)
-		}
-	}
+	return w, nil
 }
 
 // get returns the level at the last look.

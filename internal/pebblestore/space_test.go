@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -148,5 +149,43 @@ func TestBallast(t *testing.T) {
 	openTest(t, dir, Options{Ballast: 2 * mib, SpaceLow: 1, SpaceFull: 1})
 	if info, err := os.Stat(ballast); err != nil || info.Size() != 2*mib {
 		t.Errorf("the ballast file after a start with room: %v, error %v; want 2 MiB", info, err)
+	}
+}
+
+func TestFitDisk(t *testing.T) {
+	const unit = int64(mib)
+	for _, row := range []struct {
+		name string
+		disk disk
+		opts Options
+		want Options // what was filled in: MemTableBytes, SpaceLow, SpaceFull and Ballast
+		err  string  // part of it
+	}{
+		{"an empty disk of 96 MiB", disk{96 * unit, 96 * unit, true}, Options{}, Options{MemTableBytes: 3 * unit, SpaceLow: 12 * unit, SpaceFull: 6 * unit, Ballast: 6 * unit}, ""},
+		{"an empty disk of 16 MiB", disk{15 * unit, 16 * unit, true}, Options{}, Options{MemTableBytes: unit, SpaceLow: 4 * unit, SpaceFull: 2 * unit, Ballast: unit}, ""},
+		{"an empty disk of 100 GiB", disk{100 << 30, 100 << 30, true}, Options{}, Options{MemTableBytes: 64 * unit, SpaceLow: 1 << 30, SpaceFull: 128 * unit, Ballast: 16 * unit}, ""},
+		{"a disk of unknown size", disk{}, Options{}, Options{MemTableBytes: 64 * unit, SpaceLow: 256 * unit, SpaceFull: 128 * unit, Ballast: 16 * unit}, ""},
+		{"a full disk with a store, which must be drained", disk{unit, 96 * unit, false}, Options{}, Options{MemTableBytes: 3 * unit, SpaceLow: 12 * unit, SpaceFull: 6 * unit, Ballast: 6 * unit}, ""},
+		{"a full disk without a store", disk{5 * unit, 96 * unit, true}, Options{}, Options{}, "the disk has 5 MiB free of 96 MiB, and sends are refused below 12 MiB"},
+		{"a disk that is too small", disk{8 * unit, 8 * unit, true}, Options{}, Options{}, "the disk has 8 MiB, and a store needs one of at least 16 MiB"},
+		{"a memtable that is given and fits", disk{900 * unit, 1000 * unit, true}, Options{MemTableBytes: 64 * unit}, Options{MemTableBytes: 64 * unit, SpaceLow: 256 * unit, SpaceFull: 128 * unit, Ballast: 16 * unit}, ""},
+		{"a memtable that is given and cannot fit", disk{96 * unit, 96 * unit, true}, Options{MemTableBytes: 64 * unit}, Options{}, "memory.table is 64 MiB, and four times that must stay free on the disk, which has 96 MiB; leave memory.table out, which takes 3 MiB here, or set at most 12 MiB"},
+		{"the same with a store", disk{9 * unit, 96 * unit, false}, Options{MemTableBytes: 64 * unit}, Options{}, "memory.table is 64 MiB"},
+		{"limits that are given stay, however small the disk", disk{40, 1000, true}, Options{MemTableBytes: unit, SpaceLow: 100, SpaceFull: 50, Ballast: -1}, Options{MemTableBytes: unit, SpaceLow: 100, SpaceFull: 50, Ballast: -1}, ""},
+		{"a ballast that is given stays", disk{96 * unit, 96 * unit, true}, Options{Ballast: 16 * unit}, Options{MemTableBytes: 3 * unit, SpaceLow: 12 * unit, SpaceFull: 6 * unit, Ballast: 16 * unit}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			err := fitDisk(row.disk, &row.opts)
+			if row.err != "" {
+				if err == nil || !strings.Contains(err.Error(), row.err) {
+					t.Errorf("got error %v, want one with %q", err, row.err)
+				}
+				return
+			}
+			got := Options{MemTableBytes: row.opts.MemTableBytes, SpaceLow: row.opts.SpaceLow, SpaceFull: row.opts.SpaceFull, Ballast: row.opts.Ballast}
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(row.want) {
+				t.Errorf("got %+v, %v, want %+v", got, err, row.want)
+			}
+		})
 	}
 }

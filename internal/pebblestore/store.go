@@ -10,13 +10,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
 	"github.com/forebay-mq/forebay/internal/queue"
@@ -33,8 +31,9 @@ type Store struct {
 	*database
 	opts     Options
 	dir      string
-	lock     io.Closer
+	lock     *folderLock
 	commits  *committer
+	outside  *outside // nil when there is none
 	space    *spaceWatch
 	recovery time.Duration
 
@@ -64,18 +63,18 @@ func Open(dir string, opts Options) (*Store, error) {
 	s := &Store{opts: opts.withDefaults(), dir: dir}
 	fs := opts.FS
 	if fs == nil {
-		fs = vfs.Default
+		fs = newDiskFS(s.opts.access())
 	}
 	s.database = newDatabase(fs, fs.PathJoin(dir, storeName), fs.PathJoin(dir, witnessName))
 	s.title, s.readOnly, s.acceptLoss = "data folder "+dir, opts.ReadOnly, opts.AcceptLoss
 	s.log, s.options = s.opts.Logger, s.pebbleOptions
-	lock, err := openFolder(s.fs, dir, opts.ReadOnly)
+	lock, err := openFolder(s.fs, dir, &s.opts)
 	if err != nil {
 		return nil, err
 	}
 	s.lock = lock
 	if err := s.open(); err != nil {
-		return nil, errors.Join(err, s.lock.Close())
+		return nil, errors.Join(err, s.outside.give(), s.lock.Close())
 	}
 	s.recovery = time.Since(began)
 	return s, nil
@@ -83,21 +82,28 @@ func Open(dir string, opts Options) (*Store, error) {
 
 // open does what needs the lock of the folder.
 func (s *Store) open() error {
-	s.space = newSpaceWatch(s.fs, s.dir, &s.opts)
+	var err error
+	if s.space, err = newSpaceWatch(s.fs, s.dir, &s.opts); err != nil {
+		return err
+	}
+	if err := s.takeOutside(); err != nil {
+		return fmt.Errorf("data folder %s: %w", s.dir, err)
+	}
 	reached, err := s.openDatabase()
 	if err != nil {
 		return err
 	}
 	large, err := s.largeQueues()
 	if err == nil && !s.opts.ReadOnly {
-		err = s.witness.open(reached)
+		err = errors.Join(s.witness.open(reached), s.openOutside(reached))
 	}
 	if err == nil {
 		s.commits = newCommitter(s.db, s.failure, &s.opts, reached, large)
-		s.commits.synced = s.witness.advance
+		s.commits.synced = func(p position) { s.witness.advance(p); s.outside.advance(p) }
 		s.commits.wrote = s.space.wrote
 		s.commits.slow = s.syncSlow
-		err = s.failure.arm(s.commits.wake, s.opts.Fatal)
+		s.commits.held = s.lock.check
+		err = errors.Join(s.lock.watch(storeName), s.failure.arm(s.commits.wake, s.opts.Fatal))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("data folder %s: %w", s.dir, err), s.closeDatabase())
@@ -118,6 +124,10 @@ func (s *Store) start() {
 	s.space.makeBallast()
 	s.wg.Go(func() { s.space.run(ctx) })
 	s.wg.Go(func() { s.witness.run(ctx, s.failure) })
+	s.wg.Go(func() { s.lock.run(ctx, s.failure) })
+	if s.outside != nil {
+		go s.outside.run(ctx) // Close does not wait for a disk that is not the store's
+	}
 	s.wg.Go(func() { s.commits.linger.run(ctx, s.Commit) })
 	if s.opts.ScrubEvery > 0 {
 		s.wg.Go(func() { s.scrubLoop(ctx) })
@@ -157,7 +167,7 @@ func (s *Store) Close() error {
 	s.users.Wait()
 	s.wg.Wait()
 	if err := s.failure.check(); err != nil {
-		return errors.Join(err, s.lock.Close())
+		return errors.Join(err, s.outside.give(), s.lock.Close())
 	}
 	var errs []error
 	if !s.opts.ReadOnly {
@@ -169,7 +179,7 @@ func (s *Store) Close() error {
 	errs = append(errs, s.closeDatabase())
 	// The witness must not tell of commits that may not be on the disk.
 	if !s.opts.ReadOnly && errors.Join(errs...) == nil {
-		errs = append(errs, s.witness.close(s.commits.reached), s.copyManifest())
+		errs = append(errs, s.witness.close(s.commits.reached), s.outside.close(s.commits.reached), s.copyManifest())
 	}
 	errs = append(errs, s.lock.Close())
 	return errors.Join(errs...)

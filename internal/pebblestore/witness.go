@@ -33,8 +33,9 @@ type witness struct {
 	name     string // of the file
 	database string // the folder of the database
 	file     vfs.File
-	written  testimony     // in the file; used by one goroutine at a time
-	wake     chan struct{} // holds an element while there may be something to write
+	written  testimony            // in the file; used by one goroutine at a time
+	wake     chan struct{}        // holds an element while there may be something to write
+	beside   func(position) error // compares another witness; nil: there is none
 
 	mu      sync.Mutex
 	reached position // durable in the database
@@ -92,6 +93,9 @@ func readWitness(fs vfs.FS, name string) (testimony, error) {
 // check compares the database, which has come to reached and may not exist, with the file.
 func (w *witness) check(reached position, exists bool) error {
 	err := w.compare(reached, exists)
+	if err == nil && w.beside != nil {
+		err = w.beside(reached)
+	}
 	if err == nil {
 		return nil
 	}

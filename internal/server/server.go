@@ -64,9 +64,11 @@ type Options struct {
 	Clock         broker.Clock  // nil: the machine's
 	Queue         queue.Options // limits for tests; what Options itself says wins
 	AcceptLoss    bool          // open a store that lost acknowledged changes
+	Witness       string        // file or folder outside Data that notices when Data is put back; empty: none
+	GroupRead     bool          // the group of Data may read it, but for the keys
 	CacheBytes    int64         // of message bodies in memory; zero: 64 MiB
 	BlockBytes    int64         // of the store's block cache; zero: 64 MiB
-	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB
+	MemTableBytes int64         // of the store's write buffer; zero: 64 MiB, or less on a small disk
 
 	QueuesMax  int  // queues with metrics of their own; zero: telemetry.QueuesMaxDefault, negative: none
 	CloudWatch bool // serve /metrics/cloudwatch
@@ -175,6 +177,8 @@ func (s *Server) openStore() error {
 	s.store, err = pebblestore.Open(s.opts.Data, pebblestore.Options{
 		FS:            s.opts.FS,
 		AcceptLoss:    s.opts.AcceptLoss,
+		Witness:       s.opts.Witness,
+		GroupRead:     s.opts.GroupRead,
 		Logger:        s.log,
 		CacheBytes:    s.opts.BlockBytes,
 		MemTableBytes: s.opts.MemTableBytes,
@@ -273,7 +277,7 @@ func (s *Server) storeFigures() telemetry.Store {
 	m := s.store.Metrics()
 	return telemetry.Store{
 		WALBytes: m.WALBytes, DiskBytes: m.DiskBytes, FreeBytes: m.FreeBytes,
-		Compactions: m.Compactions, WriteStalls: m.WriteStalls, Recovery: m.Recovery,
+		Compactions: m.Compactions, WriteStalls: m.WriteStalls, Recovery: m.Recovery, WitnessLate: m.WitnessLate,
 	}
 }
 

@@ -40,6 +40,8 @@ var (
 	storeFigures = []family[Store]{
 		gaugeOf("forebay_store_wal_bytes", "Bytes of the log that a restart would replay.", func(s Store) float64 { return float64(s.WALBytes) }),
 		gaugeOf("forebay_store_disk_bytes", "Bytes of the whole store.", func(s Store) float64 { return float64(s.DiskBytes) }),
+		gaugeOf("forebay_store_witness_late", "1 while the witness outside the data folder cannot be written.",
+			func(s Store) float64 { return one(s.WitnessLate) }),
 		gaugeOf("forebay_store_disk_free_bytes", "Bytes left on the store's disk.", func(s Store) float64 { return float64(s.FreeBytes) }),
 		counterOf("forebay_store_compactions_total", "Compactions.", func(s Store) float64 { return float64(s.Compactions) }),
 		counterOf("forebay_store_write_stalls_total", "Times that writes waited for compactions.", func(s Store) float64 { return float64(s.WriteStalls) }),

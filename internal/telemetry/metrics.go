@@ -40,6 +40,7 @@ type Store struct {
 	WALBytes    int64         // of the log that a restart would replay
 	DiskBytes   int64         // of the whole store
 	FreeBytes   int64         // left on its disk
+	WitnessLate bool          // the witness outside the data folder cannot be written
 	Compactions int64         // since the start
 	WriteStalls int64         // since the start
 	Recovery    time.Duration // how long opening took
