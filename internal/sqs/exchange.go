@@ -27,9 +27,9 @@ type exchange struct {
 	id       string
 	start    time.Time
 
-	named  string // the action as the request names it, which need not exist
-	action string // empty until it is known to exist
-	queue  string // the queue concerned by a refusal, for the log
+	named  string       // the action as the request names it, which need not exist
+	action string       // empty until it is known to exist
+	queue  string       // the queue concerned by a refusal, for the log
 	caller queue.Caller // where the request came from, also when it was refused for who sent it
 
 	body    *[]byte // the request's, from the pool of them; nil: none
