@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,8 +80,8 @@ func sameKeysNow(t *testing.T, k *Keys) *Keys {
 func TestAKeyExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := openTestKeys(t)
-		told := 0
-		k.OnChange = func() { told++ }
+		var told atomic.Int64
+		k.OnChange = func() { told.Add(1) }
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); k.Run(ctx) }()
@@ -89,12 +90,12 @@ func TestAKeyExpires(t *testing.T) {
 		time.Sleep(time.Hour - 1)
 		synctest.Wait()
 		knows(t, k, ci.ID, true, "before it expires")
-		before := told
+		before := told.Load()
 		time.Sleep(1)
 		synctest.Wait()
 		knows(t, k, ci.ID, false, "when it has expired")
-		if told != before+1 {
-			t.Errorf("OnChange was called %d times for the expiry, want once", told-before)
+		if n := told.Load() - before; n != 1 {
+			t.Errorf("OnChange was called %d times for the expiry, want once", n)
 		}
 		standings := k.Standings(testAccount)
 		if len(standings) != 2 || len(standings[1].IDs) != 0 {

@@ -118,9 +118,15 @@ func TestNamingAQueueTakesTheRightToSendThere(t *testing.T) {
 	}
 }
 
-// TestDeadLettersFollowTheRightsOfWhoSetThemUp: the right to send to the dead-letter queue is asked at every move, of
-// whoever has set the RedrivePolicy. What may not move stays where it is and goes on being delivered.
-func TestDeadLettersFollowTheRightsOfWhoSetThemUp(t *testing.T) {
+// redriveRow is a RedrivePolicy of a to b, and what happened since it was set.
+type redriveRow struct {
+	name  string
+	by    Caller       // who has set it
+	later func(*world) // nil: nothing happened
+	moves bool
+}
+
+func redriveRows(t *testing.T) []redriveRow {
 	setter := userKey(t, "web", Grant{GrantFull, "a"}, Grant{GrantSend, "b"})
 	less := userKey(t, "web", Grant{GrantFull, "a"})
 	standings := func(list ...Caller) func(*world) {
@@ -138,12 +144,7 @@ func TestDeadLettersFollowTheRightsOfWhoSetThemUp(t *testing.T) {
 	root := newWorld(t, Options{}).by
 	inside := root
 	inside.Inside = true
-	for _, row := range []struct {
-		name  string
-		by    Caller
-		later func(*world)
-		moves bool
-	}{
+	return []redriveRow{
 		{"nothing has changed", setter, nil, true},
 		{"and the key is known", setter, standings(setter), true},
 		{"a Deny of the key", setter, then(set("b", deny(`{"AWS":"`+setter.Principal+`"}`, "sqs:SendMessage"))), false},
@@ -184,7 +185,13 @@ func TestDeadLettersFollowTheRightsOfWhoSetThemUp(t *testing.T) {
 			standings(setter)(w)
 		}, true},
 		{"the server has started anew", setter, func(w *world) { w.restart(); standings(less)(w) }, false},
-	} {
+	}
+}
+
+// TestDeadLettersFollowTheRightsOfWhoSetThemUp: the right to send to the dead-letter queue is asked at every move, of
+// whoever has set the RedrivePolicy. What may not move stays where it is and goes on being delivered.
+func TestDeadLettersFollowTheRightsOfWhoSetThemUp(t *testing.T) {
+	for _, row := range redriveRows(t) {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, Options{})
 			w.must(w.by, create("b", nil))

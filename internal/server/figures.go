@@ -38,6 +38,7 @@ var errNoKey = errors.New("this server shows figures only to who has a key: sign
 // reader is who asks for figures; nil: anybody, and they are open.
 func (s *Server) reader(r *http.Request) (*queue.Caller, error) {
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	signed := sigv4.Signed(r) && (scheme == "" || strings.HasPrefix(scheme, "AWS4-"))
 	switch {
 	case s.basicAuth != nil && strings.EqualFold(scheme, "Basic"):
 		by, err := s.basicAuth(r)
@@ -45,8 +46,10 @@ func (s *Server) reader(r *http.Request) (*queue.Caller, error) {
 			return nil, nil // it may be meant for a proxy in front, and without it they would be shown
 		}
 		return &by, err
-	case !s.opts.FiguresClosed && !(sigv4.Signed(r) && (scheme == "" || strings.HasPrefix(scheme, "AWS4-"))):
+	case !signed && !s.opts.FiguresClosed:
 		return nil, nil
+	case !signed && s.keys != nil:
+		return &queue.Caller{}, errNoKey
 	}
 	by, err := s.auth(r, nil)
 	if err == nil && by.Principal == "" {
