@@ -17,61 +17,68 @@ func signedAt(body string, at time.Time) map[string]string {
 	return map[string]string{queued.AttributeSignature: keyring.Sign(queued.KindRequest, body, at)}
 }
 
+// inMinutes is a deadline as it stands in a message.
+func inMinutes(n int) string {
+	return time.Now().Add(time.Duration(n) * time.Minute).UTC().Format(time.RFC3339)
+}
+
+// copies are ways to send one signed request, which body makes, more than once.
+var copies = []struct {
+	name  string
+	play  func(w *world, body string)
+	body  func() string
+	calls int32
+	log   string
+}{
+	{"the same message sent again after its answer", func(w *world, body string) {
+		w.send(body, signed(body))
+		w.pass(time.Second)
+		w.send(body, signed(body))
+	}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
+	{"with the signature that it had", func(w *world, body string) {
+		attributes := signed(body)
+		w.send(body, attributes)
+		w.pass(time.Minute)
+		w.send(body, attributes)
+	}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
+	{"many times at once", func(w *world, body string) {
+		for range 20 {
+			w.send(body, signed(body))
+		}
+	}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
+	{"thirteen days after it was signed, without a deadline", func(w *world, body string) {
+		attributes := signedAt(body, time.Now().Add(-13*24*time.Hour))
+		w.send(body, attributes)
+		w.send(body, attributes)
+	}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
+	{"fifteen days after it was signed, which no queue keeps", func(w *world, body string) {
+		w.send(body, signedAt(body, time.Now().Add(-15*24*time.Hour)))
+	}, func() string { return asked(nil) }, 0, "and a queue keeps a message for 336h0m0s at most"},
+	{"marked once", func(w *world, body string) {
+		w.send(body, signed(body))
+		w.send(body, signed(body))
+	}, func() string { return asked(map[string]any{"once": true}) }, 1, "a copy of a signed request is dropped"},
+	{"just before its deadline", func(w *world, body string) {
+		w.send(body, signed(body))
+		w.pass(9 * time.Minute)
+		w.send(body, signed(body))
+	}, func() string { return asked(map[string]any{"deadline": inMinutes(10)}) }, 1, "a copy of a signed request is dropped"},
+	{"a plain message of the temporary queues client", func(w *world, body string) {
+		attributes := signed(body)
+		attributes["ResponseQueueUrl"] = w.create(replies, nil)
+		w.send(body, attributes)
+		w.pass(2 * time.Second)
+		w.send(body, attributes)
+	}, func() string { return "plain" }, 1, "a copy of a signed request is dropped"},
+	{"another request", func(w *world, body string) {
+		w.send(body, signed(body))
+		other := strings.Replace(body, `"r-1"`, `"r-2"`, 1)
+		w.send(other, signed(other))
+	}, func() string { return asked(nil) }, 2, ""},
+}
+
 func TestACopyOfASignedRequestIsNotExecuted(t *testing.T) {
-	inMinutes := func(n int) string { return time.Now().Add(time.Duration(n) * time.Minute).UTC().Format(time.RFC3339) }
-	for _, row := range []struct {
-		name  string
-		play  func(w *world, body string)
-		body  func() string
-		calls int32
-		log   string
-	}{
-		{"the same message sent again after its answer", func(w *world, body string) {
-			w.send(body, signed(body))
-			w.pass(time.Second)
-			w.send(body, signed(body))
-		}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
-		{"with the signature that it had", func(w *world, body string) {
-			attributes := signed(body)
-			w.send(body, attributes)
-			w.pass(time.Minute)
-			w.send(body, attributes)
-		}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
-		{"many times at once", func(w *world, body string) {
-			for range 20 {
-				w.send(body, signed(body))
-			}
-		}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
-		{"thirteen days after it was signed, without a deadline", func(w *world, body string) {
-			attributes := signedAt(body, time.Now().Add(-13*24*time.Hour))
-			w.send(body, attributes)
-			w.send(body, attributes)
-		}, func() string { return asked(nil) }, 1, "a copy of a signed request is dropped"},
-		{"fifteen days after it was signed, which no queue keeps", func(w *world, body string) {
-			w.send(body, signedAt(body, time.Now().Add(-15*24*time.Hour)))
-		}, func() string { return asked(nil) }, 0, "and a queue keeps a message for 336h0m0s at most"},
-		{"marked once", func(w *world, body string) {
-			w.send(body, signed(body))
-			w.send(body, signed(body))
-		}, func() string { return asked(map[string]any{"once": true}) }, 1, "a copy of a signed request is dropped"},
-		{"just before its deadline", func(w *world, body string) {
-			w.send(body, signed(body))
-			w.pass(9 * time.Minute)
-			w.send(body, signed(body))
-		}, func() string { return asked(map[string]any{"deadline": inMinutes(10)}) }, 1, "a copy of a signed request is dropped"},
-		{"a plain message of the temporary queues client", func(w *world, body string) {
-			attributes := signed(body)
-			attributes["ResponseQueueUrl"] = w.create(replies, nil)
-			w.send(body, attributes)
-			w.pass(2 * time.Second)
-			w.send(body, attributes)
-		}, func() string { return "plain" }, 1, "a copy of a signed request is dropped"},
-		{"another request", func(w *world, body string) {
-			w.send(body, signed(body))
-			other := strings.Replace(body, `"r-1"`, `"r-2"`, 1)
-			w.send(other, signed(other))
-		}, func() string { return asked(nil) }, 2, ""},
-	} {
+	for _, row := range copies {
 		t.Run(row.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				w.create(replies, nil)
