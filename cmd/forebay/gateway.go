@@ -118,6 +118,12 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 		return &failure{code: exitUsage, what: file.Listen + " can be reached from other machines, and nothing would be encrypted",
 			hints: []string{"Use TLS:               forebay gateway --tls-cert FILE --tls-key FILE", "Or accept plain HTTP:  forebay gateway --insecure-http"}}
 	}
+	ctx, leave, err := holdState(ctx, file.State, "gateway")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	tightenState(file.State, logger, []string{"site.key", "instance", "replies", ".new-"}, nil)
 	if err := gatewaySecrets(file, &opts); err != nil {
 		return &failure{code: exitUsage, what: err.Error(), err: err}
 	}
@@ -132,7 +138,8 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	opts.Client, opts.Log, opts.Registry, opts.Look = c, logger, registry, c.sight
-	return a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+	err = a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+	return errors.Join(stateLost(ctx), err)
 }
 
 // runGateway opens a gateway and serves it until ctx ends.
@@ -187,6 +194,9 @@ func gatewaySecrets(file *gatewayFile, opts *gateway.Options) (err error) {
 		return err
 	}
 	opts.Folder = filepath.Join(file.State, "replies")
+	if err := os.MkdirAll(opts.Folder, 0o700); err != nil { // the store would let all read it
+		return err
+	}
 	if file.SigningKeys == "" {
 		return nil
 	}
