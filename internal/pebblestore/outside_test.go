@@ -64,9 +64,9 @@ func TestAFolderIsPutBack(t *testing.T) {
 			check(t, os.Remove(filepath.Join(s.data, outsideName)))
 		}, "2 acknowledged commits are missing", false},
 		{"the folder is gone", file, file, func(t *testing.T, s site) { check(t, os.RemoveAll(s.data)) },
-			"has seen commit 4 of a store, and the data folder is empty; is the disk of the data folder mounted?", false},
+			"has seen commit 4 of a store, and the data folder is empty (is its disk mounted?)", false},
 		{"the witness is gone", file, file, func(t *testing.T, s site) { check(t, os.Remove(s.witness)) },
-			"is missing, so it cannot be told whether the 4 commits in the store are all; is its disk mounted?", false},
+			"is missing, so it cannot be told whether the 4 commits in the store are all (is its disk mounted?)", false},
 		{"the witness is empty", file, file, func(t *testing.T, s site) { check(t, os.Truncate(s.witness, 0)) }, "is missing", false},
 		{"the witness is cut short", file, file, func(t *testing.T, s site) { check(t, os.Truncate(s.witness, 40)) }, "is damaged", false},
 		{"the witness has a flipped bit", file, file, func(t *testing.T, s site) { flip(t, s.witness, 23) }, "is damaged", false},
