@@ -199,7 +199,9 @@ func (s *Store) openOutside(reached position) error {
 	number, err := s.storeNumber()
 	if err == nil && number == 0 {
 		number = rand.Uint64() | 1
-		err = s.db.Set([]byte{kindNumber}, binary.BigEndian.AppendUint64(nil, number), pebble.Sync)
+		err = s.orFailure(func() error {
+			return s.db.Set([]byte{kindNumber}, binary.BigEndian.AppendUint64(nil, number), pebble.Sync)
+		})
 	}
 	if err != nil {
 		return err
