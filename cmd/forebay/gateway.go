@@ -124,6 +124,12 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 		return &failure{code: exitUsage, what: file.Listen + " can be reached from other machines, and nothing would be encrypted",
 			hints: []string{"Use TLS:               forebay gateway --tls-cert FILE --tls-key FILE", "Or accept plain HTTP:  forebay gateway --insecure-http"}}
 	}
+	ctx, leave, err := holdState(ctx, file.State, "gateway")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	tightenState(file.State, logger, []string{"site.key", "instance", "replies", ".new-"}, nil)
 	if err := gatewaySecrets(file, &opts); err != nil {
 		return &failure{code: exitUsage, what: err.Error(), err: err}
 	}
@@ -139,7 +145,8 @@ func (a *app) gateway(ctx context.Context, file *gatewayFile, logger *slog.Logge
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	opts.Client, opts.Log, opts.Registry, opts.Look = c, logger, registry, c.sight
 	opts.Fatal = fatal(logger)
-	return a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+	err = a.runGateway(ctx, file, opts, secure, func(err error) error { return c.explain(ctx, "", err) })
+	return errors.Join(stateLost(ctx), err)
 }
 
 // fatal returns what ends the process when the disk under a store of its own has failed.

@@ -173,6 +173,7 @@ func (a *app) runPools(ctx context.Context, file *config.PoolFile) error {
 	if err != nil {
 		return err
 	}
+	tightenState(state, log, []string{"endpoint"}, []string{".memo.json", ".memo.json.new", ".decisions.jsonl", ".decisions.jsonl.1"})
 	c, err := a.connect()
 	if err != nil {
 		return err

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/forebay-mq/forebay/internal/datafolder"
 )
 
 // KV keeps keys and values of a part that is not the queues, as durably as a Store keeps messages: it is opened by
@@ -71,7 +73,7 @@ func InUse(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 func OpenKV(dir string, o KVOptions) (*KV, error) {
 	fs := o.FS
 	if fs == nil {
-		fs = vfs.Default
+		fs = newDiskFS(datafolder.Access{})
 	}
 	base := Options{FS: o.FS, Logger: o.Logger, Fatal: o.Fatal, CacheBytes: 8 << 20}.withDefaults()
 	k := &KV{database: newDatabase(fs, dir, dir+witnessSuffix), fatal: base.Fatal}

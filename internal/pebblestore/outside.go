@@ -126,7 +126,7 @@ func (o *outside) check(number uint64, reached position, noted string) error {
 	seen, err := readOutside(o.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && noted == o.path:
-		return fmt.Errorf("the witness %s is missing, so it cannot be told whether the %d commits in the store are all; is its disk mounted?",
+		return fmt.Errorf("the witness %s is missing, so it cannot be told whether the %d commits in the store are all (is its disk mounted?)",
 			o.path, reached.commits)
 	case errors.Is(err, fs.ErrNotExist):
 		return checkNoted(number, reached, noted) // the setting is new, or has changed
@@ -199,7 +199,9 @@ func (s *Store) openOutside(reached position) error {
 	number, err := s.storeNumber()
 	if err == nil && number == 0 {
 		number = rand.Uint64() | 1
-		err = s.db.Set([]byte{kindNumber}, binary.BigEndian.AppendUint64(nil, number), pebble.Sync)
+		err = s.orFailure(func() error {
+			return s.db.Set([]byte{kindNumber}, binary.BigEndian.AppendUint64(nil, number), pebble.Sync)
+		})
 	}
 	if err != nil {
 		return err

@@ -42,60 +42,64 @@ func (s site) putBack(t *testing.T) {
 func file(s site) string { return s.witness }
 func none(site) string   { return "" }
 
-// rows begin with a site whose witness is kept as before says; then something happens, and it is opened with after.
+// putBack is a site whose witness is kept as before says; then something happens, and it is opened with after.
+type putBack struct {
+	name          string
+	before, after func(site) string
+	harm          func(t *testing.T, s site)
+	want          string // part of the error; empty: it opens
+	lasting       bool   // AcceptLoss does not help
+}
+
+var putBacks = []putBack{
+	{"nothing has happened", file, file, func(*testing.T, site) {}, "", false},
+	{"the folder is put back and has no other witness", none, none, func(t *testing.T, s site) { s.putBack(t) }, "", false},
+	{"the folder is put back", file, file, func(t *testing.T, s site) { s.putBack(t) },
+		"2 acknowledged commits are missing: the store ends at commit 2, and ", false},
+	{"the folder is put back, and the setting was forgotten", file, none, func(t *testing.T, s site) { s.putBack(t) },
+		"2 acknowledged commits are missing", false},
+	{"the folder is put back, and the setting was changed", file, func(s site) string { return s.witness + "2" },
+		func(t *testing.T, s site) { s.putBack(t) }, "2 acknowledged commits are missing", false},
+	{"the folder is put back, and its note of the witness is gone", file, file, func(t *testing.T, s site) {
+		s.putBack(t)
+		check(t, os.Remove(filepath.Join(s.data, outsideName)))
+	}, "2 acknowledged commits are missing", false},
+	{"the folder is gone", file, file, func(t *testing.T, s site) { check(t, os.RemoveAll(s.data)) },
+		"has seen commit 4 of a store, and the data folder is empty (is its disk mounted?)", false},
+	{"the witness is gone", file, file, func(t *testing.T, s site) { check(t, os.Remove(s.witness)) },
+		"is missing, so it cannot be told whether the 4 commits in the store are all (is its disk mounted?)", false},
+	{"the witness is empty", file, file, func(t *testing.T, s site) { check(t, os.Truncate(s.witness, 0)) }, "is missing", false},
+	{"the witness is cut short", file, file, func(t *testing.T, s site) { check(t, os.Truncate(s.witness, 40)) }, "is damaged", false},
+	{"the witness has a flipped bit", file, file, func(t *testing.T, s site) { flip(t, s.witness, 23) }, "is damaged", false},
+	{"the witness is an earlier one", file, file, func(t *testing.T, s site) {
+		overwrite(t, s.witness, sighting{position{1, 1}, numberIn(t, s.witness)}.encode())
+	}, "", false},
+	{"the witness has seen more changes in as many commits", file, file, func(t *testing.T, s site) {
+		overwrite(t, s.witness, sighting{position{4, 9}, numberIn(t, s.witness)}.encode())
+	}, "5 acknowledged changes are missing: the store counts 4, and ", false},
+	{"the witness is that of another store", file, file, func(t *testing.T, s site) {
+		overwrite(t, s.witness, sighting{position{1, 1}, 7}.encode())
+	}, "is that of another store, 0000000000000007, and this one is ", false},
+	{"the file is something else", file, file, func(t *testing.T, s site) { overwrite(t, s.witness, []byte("Dear Sir,")) },
+		"it is not a witness; change the setting", true},
+	{"the witness is a folder's", file, func(s site) string { return filepath.Dir(s.witness) }, func(*testing.T, site) {}, "", false},
+	{"the setting is new", none, file, func(*testing.T, site) {}, "", false},
+	{"the setting is gone", file, none, func(*testing.T, site) {}, "", false},
+	{"the setting has changed, and the old file is gone with its disk", file, func(s site) string { return s.witness + "2" },
+		func(t *testing.T, s site) { check(t, os.Remove(s.witness)) }, "", false},
+	{"the folder of the witness is not there", file, func(s site) string { return filepath.Join(s.witness+"2", "w") },
+		func(*testing.T, site) {}, "has no folder: is its disk mounted?", true},
+	{"the witness is in the data folder", none, func(s site) string { return filepath.Join(s.data, "w") },
+		func(*testing.T, site) {}, "is in the data folder, and would be put back together with it", true},
+	{"the witness is in the data folder by a link", none, func(s site) string { return filepath.Join(filepath.Dir(s.witness), "link", "w") },
+		func(t *testing.T, s site) {
+			check(t, os.Symlink(s.data, filepath.Join(filepath.Dir(s.witness), "link")))
+		},
+		"is in the data folder", true},
+}
+
 func TestAFolderIsPutBack(t *testing.T) {
-	for _, row := range []struct {
-		name          string
-		before, after func(site) string
-		harm          func(t *testing.T, s site)
-		want          string // part of the error; empty: it opens
-		lasting       bool   // AcceptLoss does not help
-	}{
-		{"nothing has happened", file, file, func(*testing.T, site) {}, "", false},
-		{"the folder is put back and has no other witness", none, none, func(t *testing.T, s site) { s.putBack(t) }, "", false},
-		{"the folder is put back", file, file, func(t *testing.T, s site) { s.putBack(t) },
-			"2 acknowledged commits are missing: the store ends at commit 2, and ", false},
-		{"the folder is put back, and the setting was forgotten", file, none, func(t *testing.T, s site) { s.putBack(t) },
-			"2 acknowledged commits are missing", false},
-		{"the folder is put back, and the setting was changed", file, func(s site) string { return s.witness + "2" },
-			func(t *testing.T, s site) { s.putBack(t) }, "2 acknowledged commits are missing", false},
-		{"the folder is put back, and its note of the witness is gone", file, file, func(t *testing.T, s site) {
-			s.putBack(t)
-			check(t, os.Remove(filepath.Join(s.data, outsideName)))
-		}, "2 acknowledged commits are missing", false},
-		{"the folder is gone", file, file, func(t *testing.T, s site) { check(t, os.RemoveAll(s.data)) },
-			"has seen commit 4 of a store, and the data folder is empty; is the disk of the data folder mounted?", false},
-		{"the witness is gone", file, file, func(t *testing.T, s site) { check(t, os.Remove(s.witness)) },
-			"is missing, so it cannot be told whether the 4 commits in the store are all; is its disk mounted?", false},
-		{"the witness is empty", file, file, func(t *testing.T, s site) { check(t, os.Truncate(s.witness, 0)) }, "is missing", false},
-		{"the witness is cut short", file, file, func(t *testing.T, s site) { check(t, os.Truncate(s.witness, 40)) }, "is damaged", false},
-		{"the witness has a flipped bit", file, file, func(t *testing.T, s site) { flip(t, s.witness, 23) }, "is damaged", false},
-		{"the witness is an earlier one", file, file, func(t *testing.T, s site) {
-			overwrite(t, s.witness, sighting{position{1, 1}, numberIn(t, s.witness)}.encode())
-		}, "", false},
-		{"the witness has seen more changes in as many commits", file, file, func(t *testing.T, s site) {
-			overwrite(t, s.witness, sighting{position{4, 9}, numberIn(t, s.witness)}.encode())
-		}, "5 acknowledged changes are missing: the store counts 4, and ", false},
-		{"the witness is that of another store", file, file, func(t *testing.T, s site) {
-			overwrite(t, s.witness, sighting{position{1, 1}, 7}.encode())
-		}, "is that of another store, 0000000000000007, and this one is ", false},
-		{"the file is something else", file, file, func(t *testing.T, s site) { overwrite(t, s.witness, []byte("Dear Sir,")) },
-			"it is not a witness; change the setting", true},
-		{"the witness is a folder's", file, func(s site) string { return filepath.Dir(s.witness) }, func(*testing.T, site) {}, "", false},
-		{"the setting is new", none, file, func(*testing.T, site) {}, "", false},
-		{"the setting is gone", file, none, func(*testing.T, site) {}, "", false},
-		{"the setting has changed, and the old file is gone with its disk", file, func(s site) string { return s.witness + "2" },
-			func(t *testing.T, s site) { check(t, os.Remove(s.witness)) }, "", false},
-		{"the folder of the witness is not there", file, func(s site) string { return filepath.Join(s.witness+"2", "w") },
-			func(*testing.T, site) {}, "has no folder: is its disk mounted?", true},
-		{"the witness is in the data folder", none, func(s site) string { return filepath.Join(s.data, "w") },
-			func(*testing.T, site) {}, "is in the data folder, and would be put back together with it", true},
-		{"the witness is in the data folder by a link", none, func(s site) string { return filepath.Join(filepath.Dir(s.witness), "link", "w") },
-			func(t *testing.T, s site) {
-				check(t, os.Symlink(s.data, filepath.Join(filepath.Dir(s.witness), "link")))
-			},
-			"is in the data folder", true},
-	} {
+	for _, row := range putBacks {
 		t.Run(row.name, func(t *testing.T) {
 			s := newSite(t, row.before)
 			row.harm(t, s)

@@ -52,14 +52,14 @@ func parseSighting(b []byte) (sighting, error) {
 func (t sighting) compare(name string, number uint64, reached position) error {
 	switch {
 	case t.store != number && number == 0 && reached == position{}:
-		return fmt.Errorf("the witness %s has seen commit %d of a store, and the data folder is empty; is the disk of the data folder mounted?",
+		return fmt.Errorf("the witness %s has seen commit %d of a store, and the data folder is empty (is its disk mounted?)",
 			name, t.reached.commits)
 	case t.store != number:
 		return fmt.Errorf("the witness %s is that of another store, %016x, and this one is %016x; give each store a witness of its own",
 			name, t.store, number)
 	case reached.commits < t.reached.commits:
-		return fmt.Errorf("%d acknowledged commits are missing: the store ends at commit %d, and %s has seen commit %d; "+
-			"was the data folder put back as it was earlier?", t.reached.commits-reached.commits, reached.commits, name, t.reached.commits)
+		return fmt.Errorf("%d acknowledged commits are missing: the store ends at commit %d, and %s has seen commit %d "+
+			"(was the data folder put back as it was earlier?)", t.reached.commits-reached.commits, reached.commits, name, t.reached.commits)
 	case reached.changes < t.reached.changes:
 		return fmt.Errorf("%d acknowledged changes are missing: the store counts %d, and %s has seen %d",
 			t.reached.changes-reached.changes, reached.changes, name, t.reached.changes)

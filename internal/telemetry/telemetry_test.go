@@ -68,6 +68,7 @@ var published = []string{
 	"forebay_store_fsync_duration_seconds",
 	"forebay_store_recovery_seconds",
 	"forebay_store_wal_bytes",
+	"forebay_store_witness_late",
 	"forebay_store_write_stalls_total",
 	"forebay_throttled_requests_total",
 }
