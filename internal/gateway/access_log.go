@@ -138,7 +138,7 @@ func (g *Gateway) accessLogged() http.Handler {
 		path := g.pathForLog(r.URL.Path) // before the handler, which may change it
 		whole := false
 		defer func() {
-			if !whole { // a panic, which goes on to the server
+			if !whole && a.outcome == "" { // a panic, which goes on to the server
 				a.outcome = outcomeBroken
 			}
 			g.access.write(g, r, a, path, began)

@@ -54,6 +54,7 @@ func (g *Gateway) attend(w http.ResponseWriter, r *http.Request, s *seat, t toke
 		case <-g.ctx.Done():
 		case <-r.Context().Done():
 			g.metrics.left()
+			accessOf(r).outcome = outcomeGone
 			panic(http.ErrAbortHandler) // silence would be a 200; s.leave stores what may come
 		}
 		s.stand()
