@@ -45,11 +45,14 @@ func (s *scripted) dial(context.Context, string, string) (net.Conn, error) {
 	return client, nil
 }
 
-// askScripted sends a request through a queue to a backend before such a server.
-func askScripted(t *testing.T, answer, to string, change func(*http.Request)) (res *http.Response, body string, s *scripted) {
+// askScripted sends a request through a queue to a backend before such a server. The answer comes whole, or in pieces.
+func askScripted(t *testing.T, answer, to string, whole bool, change func(*http.Request)) (
+	res *http.Response, body string, s *scripted,
+) {
 	t.Helper()
 	s = &scripted{answer: answer}
-	open(t, nil, func(o *backend.Options, _ *queued.Transport) {
+	open(t, nil, func(o *backend.Options, asker *queued.Transport) {
+		asker.Whole = whole
 		o.To, _ = url.Parse(to)
 		o.Transport = &http.Transport{DialContext: s.dial, DisableCompression: true, DisableKeepAlives: true}
 	}, func(st *street) {
@@ -84,7 +87,7 @@ func TestStatusesThatServersSend(t *testing.T) {
 		{"204", 204, ""}, {"304", 304, ""},
 		{"000", 502, refused + "000, which is none\n"}, {"099", 502, refused + "099, which is none\n"}, {"101", 502, refused + "101, which is none\n"},
 	} {
-		res, body, s := askScripted(t, "HTTP/1.1 "+tt.status+" X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", "http://shop.local", nil)
+		res, body, s := askScripted(t, "HTTP/1.1 "+tt.status+" X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", "http://shop.local", true, nil)
 		if res.StatusCode != tt.want || body != tt.body || s.calls.Load() != 1 {
 			t.Errorf("%s: got %d %q after %d calls, want %d %q after one", tt.status, res.StatusCode, body, s.calls.Load(), tt.want, tt.body)
 		}
@@ -104,19 +107,24 @@ func TestNothingIsAddedToAnAnswer(t *testing.T) {
 		{"HEAD without a length", "\r\n", "HEAD", nil, -1},
 		{"HEAD with a length", "Content-Length: 7\r\n\r\n", "HEAD", nil, 7},
 	} {
+		hinted := strings.HasPrefix(tt.answer, "Link")
 		status := "HTTP/1.1 200 OK\r\n"
-		if strings.Contains(tt.answer, "hints") || strings.HasPrefix(tt.answer, "Link") {
+		if hinted {
 			status = "HTTP/1.1 103 Early Hints\r\n"
 		}
-		hints := 0
-		res, _, _ := askScripted(t, status+tt.answer, "http://shop.local", func(r *http.Request) {
-			r.Method = tt.method
-			*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-				Got1xxResponse: func(int, textproto.MIMEHeader) error { hints++; return nil }}))
-		})
-		got := res.Header["Content-Type"]
-		if strings.Join(got, ",") != strings.Join(tt.kind, ",") || res.ContentLength != tt.length || (hints > 0) != strings.HasPrefix(tt.answer, "Link") {
-			t.Errorf("%s: got type %q, length %d and %d hints, want %q and %d", tt.name, got, res.ContentLength, hints, tt.kind, tt.length)
+		for _, whole := range []bool{true, false} {
+			hints := 0
+			res, _, _ := askScripted(t, status+tt.answer, "http://shop.local", whole, func(r *http.Request) {
+				r.Method = tt.method
+				*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+					Got1xxResponse: func(int, textproto.MIMEHeader) error { hints++; return nil }}))
+			})
+			got := res.Header["Content-Type"]
+			if strings.Join(got, ",") != strings.Join(tt.kind, ",") || res.ContentLength != tt.length ||
+				(hints > 0) != (hinted && !whole) {
+				t.Errorf("%s (whole: %v): got type %q, length %d and %d hints, want %q and %d",
+					tt.name, whole, got, res.ContentLength, hints, tt.kind, tt.length)
+			}
 		}
 	}
 }
@@ -130,7 +138,7 @@ func TestTheTargetIsPassedOnByteForByte(t *testing.T) {
 		{"http://shop.local/base%2F1/", "/a%2F", "/base%2F1/a%2F"},
 		{"http://shop.local/base", "/", "/base/"},
 	} {
-		_, _, s := askScripted(t, "HTTP/1.1 204 No Content\r\n\r\n", tt.to, func(r *http.Request) {
+		_, _, s := askScripted(t, "HTTP/1.1 204 No Content\r\n\r\n", tt.to, true, func(r *http.Request) {
 			path, query, asked := strings.Cut(tt.target, "?")
 			r.URL.Opaque, r.URL.RawQuery, r.URL.ForceQuery = path, query, asked
 			r.Header.Set("Expect", "100-continue")
