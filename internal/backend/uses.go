@@ -63,19 +63,25 @@ func OpenUses(folder string, o UsesOptions) (*Uses, error) {
 	db, err := pebblestore.OpenKV(folder, pebblestore.KVOptions{Title: "memory of signed requests " + folder, FS: o.FS,
 		AcceptLoss: o.AcceptLoss, Logger: o.Logger, Fatal: o.Fatal})
 	if err != nil {
-		return nil, fmt.Errorf("%w; each backend needs a folder of its own (--state). If it is damaged: restore the folder, "+
-			"or move it and %s.witness away to begin anew, after which copies of requests from before are not noticed",
-			err, folder)
+		return nil, refused(folder, err)
 	}
 	u := &Uses{db: db, max: o.Max}
 	count := func(_, _ []byte) bool { u.count.Add(1); return true }
 	if err := db.Scan([]byte{kindUse}, []byte{kindUse + 1}, count); err != nil {
-		return nil, errors.Join(fmt.Errorf("memory of signed requests %s: %w", folder, err), db.Close())
+		err = refused(folder, fmt.Errorf("memory of signed requests %s: %w", folder, err))
+		return nil, errors.Join(err, db.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	u.cancel = cancel
 	u.expirer.Go(func() { u.expireLoop(ctx, o.Logger) })
 	return u, nil
+}
+
+// refused adds to an error of a memory that is not opened what can be done about it.
+func refused(folder string, err error) error {
+	return fmt.Errorf("%w; each backend needs a folder of its own (--state). If it is damaged: restore the folder, "+
+		"or move it and %s.witness away to begin anew, after which copies of requests from before are not noticed",
+		err, folder)
 }
 
 // Close ends the memory. Nothing may use it then.

@@ -87,14 +87,20 @@ func openStore(o storeOptions) (*store, error) {
 		Logger: o.log.With("part", "store"), Fatal: o.fatal,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w; it holds replies and what Idempotency-Keys stand for: restore the folder, or, unless "+
-			"another gateway uses it, move it and %s.witness away to begin anew without them", err, o.folder)
+		return nil, refused(o.folder, err)
 	}
 	s := &store{db: db, max: o.max}
 	if err := errors.Join(s.checkFormat(), s.count()); err != nil {
-		return nil, errors.Join(fmt.Errorf("the reply store %s: %w", o.folder, err), db.Close())
+		err = refused(o.folder, fmt.Errorf("reply store %s: %w", o.folder, err))
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// refused adds to an error of a store that is not opened what can be done about it.
+func refused(folder string, err error) error {
+	return fmt.Errorf("%w; it holds replies and what Idempotency-Keys stand for: restore the folder, or, unless another "+
+		"gateway uses it, move it and %s.witness away to begin anew without them", err, folder)
 }
 
 func (s *store) checkFormat() error {
