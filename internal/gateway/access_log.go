@@ -56,6 +56,10 @@ func withoutLevel(_ []string, attr slog.Attr) slog.Attr {
 	return attr
 }
 
+// accessGroupMax is how many lines are written in one call. Without a bound, lines that come as fast as they are gathered
+// would never be written.
+const accessGroupMax = 64
+
 // lineWriter puts lines, one a call, where run finds them.
 type lineWriter struct{ log *accessLog }
 
@@ -79,7 +83,7 @@ func (a *accessLog) close() {
 func (a *accessLog) run() {
 	var told int64
 	var last time.Time
-	for ended := false; !ended; {
+	for ended := false; !ended || len(a.lines) > 0; {
 		var group []byte
 		select {
 		case line := <-a.lines:
@@ -87,13 +91,8 @@ func (a *accessLog) run() {
 		case <-a.stop:
 			ended = true
 		}
-		for more := true; more; {
-			select {
-			case line := <-a.lines:
-				group = append(group, line...)
-			default:
-				more = false
-			}
+		for range min(len(a.lines), accessGroupMax-1) {
+			group = append(group, <-a.lines...) // run alone takes lines, so they are there
 		}
 		if len(group) == 0 {
 			continue
