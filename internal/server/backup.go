@@ -40,6 +40,12 @@ type backupError struct {
 // backup makes a copy of the data folder while everything goes on. Only the owner may ask, and only with JSON,
 // which a web page cannot send here behind its reader's back.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
+	if s.heads != nil {
+		if known, err := s.heads(r); !known {
+			refuse(w, err)
+			return
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, backupBodyMax))
 	if err != nil {
 		writeJSON(w, http.StatusBadRequest, backupError{"InvalidRequest", "The body cannot be read, or is too long."})

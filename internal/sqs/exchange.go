@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -31,8 +32,7 @@ type exchange struct {
 	queue  string // the queue concerned, for the log
 	caller queue.Caller
 
-	body    *[]byte // the request's, from the pool of them; nil: none
-	held    int64   // bytes taken from the budget of bodies
+	body    httpserve.Body // the request's
 	bodyIn  int64
 	bodyOut int64
 	waited  time.Duration
@@ -44,7 +44,11 @@ type exchange struct {
 
 // serve answers the request, or tells why that cannot be.
 func (x *exchange) serve() error {
-	x.limitBodyTime()
+	if x.opts.Admit != nil {
+		if err := x.opts.Admit(x.r); err != nil {
+			return err
+		}
+	}
 	if x.r.Method != http.MethodPost && x.r.Method != http.MethodGet {
 		return methodNotAllowed(x.r.Method)
 	}
@@ -55,6 +59,9 @@ func (x *exchange) serve() error {
 	if err != nil {
 		return err
 	}
+	if err := x.authenticate(body); err != nil {
+		return err
+	}
 	req, err := x.protocol.parse(x.r, body)
 	if err != nil {
 		return err
@@ -62,9 +69,6 @@ func (x *exchange) serve() error {
 	if req.action == "" && x.protocol == x.front.query {
 		x.answerNothing()
 		return nil
-	}
-	if x.caller, err = x.opts.Authenticate(x.r, body); err != nil {
-		return err
 	}
 	return x.run(req)
 }
@@ -152,7 +156,6 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 		h["X-Amzn-Trace-Id"] = trace[:1]
 	}
 	x.status, x.bodyOut = status, int64(len(body))
-	_ = http.NewResponseController(x.w).SetWriteDeadline(bodyDeadline(time.Now(), x.bodyOut))
 	x.w.WriteHeader(status)
 	// A client that does not read its answer is told nothing more; what it received stays in flight.
 	_, _ = x.w.Write(body)
@@ -174,8 +177,7 @@ func (x *exchange) finish() {
 			x.refuse(queue.Internal(fmt.Errorf("panic: %v", p)))
 		}
 	}
-	x.bodies.give(x.held)
-	x.giveBody()
+	x.body.Close()
 	duration := time.Since(x.start)
 	x.logRequest(duration)
 	if x.opts.Observe == nil {

@@ -63,7 +63,7 @@ func (x *exchange) callPeek(in *queue.PeekInput) (*queue.PeekOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.caller, err = x.opts.Authenticate(x.r, body); err != nil {
+	if err := x.authenticate(body); err != nil {
 		return nil, err
 	}
 	x.action = "Peek"

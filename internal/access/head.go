@@ -1,0 +1,23 @@
+package access
+
+import (
+	"net/http"
+
+	"github.com/forebay-mq/forebay/internal/queue"
+	"github.com/forebay-mq/forebay/internal/sigv4"
+)
+
+// Recognize tells from a request's head, before its body is read, whether it names a key that there is. It returns the
+// refusal that [Authenticator.Authenticate] would come to whatever the body is. Nothing is proved without one.
+func (a *Authenticator) Recognize(r *http.Request) (known bool, err error) {
+	if !sigv4.Signed(r) {
+		return false, nil
+	}
+	if err := a.verifier.CheckHead(r); err != nil {
+		by := queue.Caller{}
+		by.Source, by.Secure = a.opts.Peer(r)
+		a.failed(by, err)
+		return false, err
+	}
+	return true, nil
+}
