@@ -172,7 +172,9 @@ func (s *Server) openKeys() error {
 		return nil
 	case s.opts.Dev:
 		s.auth = access.Dev(s.opts.Account)
-		s.pages = s.devPages()
+		if s.opts.Listener != nil { // else who calls the handler decides
+			s.pages = s.devPages()
+		}
 		return nil
 	}
 	var err error

@@ -93,7 +93,9 @@ func New(opts Options) http.Handler {
 	if opts.Authenticate == nil {
 		opts.Authenticate = everybodyIsOwner(opts.Account)
 	}
-	f := &front{opts: opts, log: opts.Logger, memory: httpserve.NewMemory(httpserve.MemoryOptions{All: opts.BodiesMax})}
+	claimed := max(opts.BodiesMax/8*3, 4*opts.BodyMax) // enough for one of the largest from one address
+	f := &front{opts: opts, log: opts.Logger, memory: httpserve.NewMemory(httpserve.MemoryOptions{
+		All: max(opts.BodiesMax, claimed), Claimed: claimed})}
 	f.json.documents = &sync.Pool{New: func() any { return new(awsjson.Document) }}
 	f.buffers.New = func() any { return new([]byte) }
 	return f

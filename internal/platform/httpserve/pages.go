@@ -22,8 +22,8 @@ var (
 // trust whoever reaches them: a browser on the same machine reaches them too, and runs whatever pages tell it. The zero
 // value lets in no foreign page.
 type Pages struct {
-	// Hosts are the names by which the server may be addressed, besides IP addresses, localhost and names without a
-	// dot, which no web site can have. "*.example.com" is every name below; "*" is any.
+	// Hosts are the names by which the server may be addressed, besides IP addresses, localhost and names that no web
+	// site can have: those without a dot, and those of containers. "*.example.com" is every name below; "*" is any.
 	Hosts []string
 	// Origins are the sites whose pages may call, such as https://app.example.com; "*" is any.
 	Origins []string
@@ -41,11 +41,19 @@ func (p *Pages) Check(r *http.Request) error {
 	return nil
 }
 
+// What no web site can be named, though there is a dot: this machine, the services of Kubernetes, and the machine that a
+// container of Docker runs on.
+var (
+	privateSuffixes = []string{".localhost", ".svc", ".svc.cluster.local"}
+	containerNames  = []string{"host.docker.internal", "gateway.docker.internal"}
+)
+
 // named reports whether the server may be addressed by a name. Without the check a page could have its own name point
 // to this machine, and would be of the same origin then (DNS rebinding).
 func (p *Pages) named(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") {
+	if !strings.Contains(host, ".") || slices.Contains(containerNames, host) ||
+		slices.ContainsFunc(privateSuffixes, func(s string) bool { return strings.HasSuffix(host, s) }) {
 		return true // also an IPv6 address, and the missing name of an HTTP/1.0 client
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
