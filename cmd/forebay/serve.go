@@ -77,6 +77,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 	b := thisBuild()
 	s, err := server.Start(ctx, server.Options{
 		Data: data.path, Listener: listener, TLS: tlsConfig,
+		ConnectionsMax: cfg.ConnectionsMax, PerAddressMax: cfg.ConnectionsPerAddress, BodiesMax: cfg.MemoryRequests,
+		CORSOrigins: cfg.CORSOrigins, DevHosts: cfg.DevHosts,
 		Dev: cfg.Dev, Account: cfg.Account, Region: cfg.Region,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
 		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss,

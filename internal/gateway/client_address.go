@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 )
 
 // visitor names the client of a request for the limits: by its credentials, else by its address.
@@ -41,6 +43,11 @@ func (g *Gateway) remote(r *http.Request) string {
 		address = next.Unmap()
 	}
 	return address.WithZone("").String()
+}
+
+// clientOf is the client's address for its share of what all share.
+func (g *Gateway) clientOf(r *http.Request) netip.Addr {
+	return httpserve.ClientOf(r, g.opts.TrustedProxies)
 }
 
 func (g *Gateway) trusted(address netip.Addr) bool {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 )
 
 //go:embed forebay.js
@@ -22,8 +24,11 @@ const hopHeader = "Forebay-Gateway-Hop"
 
 // isOwn says whether a path is the gateway's own and never a route's.
 func (g *Gateway) isOwn(path string) bool {
-	return path == scriptPath || path == "/livez" || path == "/readyz" || strings.HasPrefix(path, g.opts.Prefix)
+	return path == scriptPath || isHealth(path) || strings.HasPrefix(path, g.opts.Prefix)
 }
+
+// isHealth says whether a path is one that supervisors ask.
+func isHealth(path string) bool { return path == "/livez" || path == "/readyz" }
 
 // pages are the gateway's own.
 func (g *Gateway) pages() *http.ServeMux {
@@ -79,6 +84,7 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 		refuse(w, problem{status: http.StatusForbidden, what: err.Error()})
 		return
 	}
+	httpserve.Keep(r.Context(), false)
 	w.Header().Set("Cache-Control", "private, no-store")
 	if !g.local(t) && g.throughPeer(w, r, t) {
 		return

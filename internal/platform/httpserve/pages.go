@@ -27,6 +27,8 @@ type Pages struct {
 	Hosts []string
 	// Origins are the sites whose pages may call, such as https://app.example.com; "*" is any.
 	Origins []string
+	// Links lets people follow links here from other sites, for handlers that change nothing when they are asked by GET.
+	Links bool
 }
 
 // Check returns [ErrHost] or [ErrOrigin] for a request that a page may have made which has no business here, and nil
@@ -70,6 +72,9 @@ func (p *Pages) named(host string) bool {
 func (p *Pages) invited(r *http.Request) bool {
 	if origins := r.Header["Origin"]; len(origins) > 0 {
 		return len(origins) == 1 && (slices.Contains(p.Origins, "*") || slices.Contains(p.Origins, origins[0]) || sameHost(origins[0], r))
+	}
+	if p.Links && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" {
+		return true
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
