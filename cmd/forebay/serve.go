@@ -59,6 +59,7 @@ func (a *app) serveCommand() *cobra.Command {
 func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Value, began time.Time) error {
 	logger := telemetry.NewLogger(a.errs, telemetry.LogOptions{Format: cfg.LogFormat, Level: logLevel(cfg.LogLevel), Terminal: terminal(a.errs)})
 	limitMemory(logger)
+	boundGarbage(ctx)
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return listenFailure(cfg.Listen, err)

@@ -9,7 +9,7 @@ import (
 // Defaults of [Limits].
 const (
 	ConnectionsDefault = 20_000
-	LooseDefault       = 2048
+	LooseDefault       = 8192 // of plain ones; what has been encrypted costs more, and has half
 	ReserveDefault     = 64
 	HeadBytesDefault   = 16 << 10
 	HeadTimeDefault    = 5 * time.Second
@@ -27,7 +27,7 @@ type Limits struct {
 	// Proxies, and peers without an address such as those of a Unix socket, are not bound by it.
 	PerAddress int
 	// Loose is how many connections may be open on which no known client was ever served and no request is being
-	// worked for. Zero: [LooseDefault], or half of Connections if that is less.
+	// worked for. Zero: [LooseDefault], half of that over TLS, or half of Connections if that is less.
 	Loose int
 	// Reserve is how many connections are open beyond Connections, for health checks alone. Zero: [ReserveDefault].
 	Reserve int
@@ -49,10 +49,14 @@ type Limits struct {
 }
 
 // withDefaults fills in what is zero.
-func (l Limits) withDefaults() Limits {
+func (l Limits) withDefaults(encrypted bool) Limits {
 	l.Connections = cmp.Or(l.Connections, ConnectionsDefault)
 	l.PerAddress = cmp.Or(l.PerAddress, max(1, l.Connections*3/4))
-	l.Loose = cmp.Or(l.Loose, max(1, min(LooseDefault, l.Connections/2)))
+	loose := LooseDefault
+	if encrypted {
+		loose /= 2
+	}
+	l.Loose = cmp.Or(l.Loose, max(1, min(loose, l.Connections/2)))
 	l.Reserve = cmp.Or(l.Reserve, ReserveDefault)
 	l.HeadBytes = cmp.Or(l.HeadBytes, HeadBytesDefault)
 	l.HeadTime = cmp.Or(l.HeadTime, HeadTimeDefault)

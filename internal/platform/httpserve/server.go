@@ -43,7 +43,7 @@ type engine interface {
 
 // New returns a server.
 func New(opts Options) *Server {
-	opts.Limits = opts.Limits.withDefaults()
+	opts.Limits = opts.Limits.withDefaults(opts.TLS != nil)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
