@@ -17,7 +17,7 @@ REQUESTS  ?= 10000
 
 # The packages in which goroutines meet, or that must not be wrong: what `make race` watches.
 CORE = ./internal/queue/... ./internal/broker/... ./internal/sqs/... ./internal/sigv4/... ./internal/access/... ./internal/server/... ./worker ./queued \
-  ./internal/backend ./internal/gateway ./internal/gather ./internal/sqsclient ./internal/straight ./internal/nonblock
+  ./internal/platform/... ./internal/backend ./internal/gateway ./internal/gather ./internal/sqsclient ./internal/straight ./internal/nonblock
 
 # The packages whose tests cut the power.
 TORTURED = $(shell grep -rl --include='*_test.go' 'torture\.points' internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
@@ -99,6 +99,10 @@ torture: ## the long versions: POINTS crash points, KILLS rounds of kill -9, a l
 soak: ## mixed load for DURATION with FAULTS (all, none, or some by name) on the built binary, judged all along; SEED, REPORT=folder
 	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./e2e -soak.duration=$(DURATION) -soak.faults=$(FAULTS) \
 	  -soak.seed=$(SEED) -soak.report=$(if $(REPORT),$(abspath $(REPORT)))
+
+.PHONY: flood
+flood: ## strangers flood the built binary for a minute from ten addresses, while honest clients work: docs/endurance.md
+	$(GO) test -count=1 -timeout 10m -v -run '^TestFlood$$' ./e2e -flood.time=60s
 
 .PHONY: deep
 deep: ## deep and wide: 20 million waiting, a million groups, a flood, 10,000 queues, 10,000 long polls, 14 days

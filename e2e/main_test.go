@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 var (
@@ -19,6 +20,8 @@ var (
 	killRounds      = flag.Int("kill.rounds", 3, "how often the server is killed under load")
 	loadMessages    = flag.Int("load.messages", 20_000, "how many messages the counted load sends")
 	workMessages    = flag.Int("work.messages", 300, "how many messages go through forebay work")
+	floodTime       = flag.Duration("flood.time", 4*time.Second, "how long strangers flood the server; from a minute on its speed and memory are judged")
+	floodBinary     = flag.String("flood.binary", "", "the program that is flooded, instead of this one")
 	gatewayMeasure  = flag.Bool("gateway.measure", false, "measure what the way through the gateway costs")
 	gatewayRequests = flag.Int("gateway.requests", 300, "how many requests go through the gateway while everything is killed")
 )
@@ -35,6 +38,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if at := os.Getenv(strangersAt); at != "" {
+		os.Exit(runStrangers(at))
 	}
 	flag.Parse()
 	if os.Getenv(backendVariable) != "" {

@@ -11,11 +11,15 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/forebay-mq/forebay/internal/bench"
 )
+
+// noopTime bounds heads and pauses at the no-op handler.
+const noopTime = time.Minute
 
 // benchRun runs the load, with --reference between measurements of what the machine can do.
 func (a *app) benchRun(ctx context.Context, b *benching) (*bench.Result, error) {
@@ -92,7 +96,8 @@ func (a *app) benchNoopCommand() *cobra.Command {
 			if _, err := fmt.Fprintln(a.out, listener.Addr()); err != nil {
 				return err
 			}
-			server := &http.Server{Handler: bench.NoopHandler(n)}
+			// What a bare net/http costs is measured, on this machine alone.
+			server := &http.Server{Handler: bench.NoopHandler(n), ReadHeaderTimeout: noopTime, IdleTimeout: noopTime}
 			go func() {
 				_, _ = io.Copy(io.Discard, a.in) // its end is all that matters
 				server.Close()

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/smithy-go"
 	"github.com/prometheus/client_golang/prometheus"
@@ -178,7 +177,7 @@ func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Op
 	if err != nil {
 		return errors.Join(gatewayFailure(explain, err), listener.Close())
 	}
-	pages, err := servePages(file.MetricsListen, opts.Registry)
+	pages, err := servePages(file.MetricsListen, opts.Registry, opts.Log)
 	if err != nil {
 		return errors.Join(err, listener.Close(), g.Close())
 	}
@@ -188,7 +187,7 @@ func (a *app) runGateway(ctx context.Context, file *gatewayFile, opts gateway.Op
 	opts.Log.Info("ready", "endpoint", endpoint, "instance", opts.Instance.String(), "routes", len(opts.Routes))
 	notify("READY=1", opts.Log)
 	err = gateway.Serve(ctx, g, listener, gateway.ServerOptions{TLS: secure, HeadersMax: int(file.HeadersMax),
-		ConnectionsMax: file.ConnectionsMax, Log: opts.Log}, stopTime)
+		ConnectionsMax: file.ConnectionsMax, PerAddressMax: file.PerAddressMax, Log: opts.Log}, stopTime)
 	opts.Log.Info("stopping")
 	return errors.Join(err, g.Close())
 }
@@ -259,7 +258,7 @@ func (c *client) sight(ctx context.Context, queue string) (s gateway.Sight, ok b
 }
 
 // servePages serves the metrics, where that is wanted, until the returned function is called.
-func servePages(address string, registry prometheus.Registerer) (stop func(), err error) {
+func servePages(address string, registry prometheus.Registerer, log *slog.Logger) (stop func(), err error) {
 	gatherer, ok := registry.(prometheus.Gatherer)
 	if address == "" || !ok {
 		return func() {}, nil
@@ -270,7 +269,7 @@ func servePages(address string, registry prometheus.Registerer) (stop func(), er
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	server := sidePages(listener, mux, log)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	return func() {

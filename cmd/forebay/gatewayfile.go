@@ -46,6 +46,7 @@ type gatewayFile struct {
 	StoreMax       sizeText          `toml:"store_max"`
 	WaitingMax     int               `toml:"waiting_max"`
 	ConnectionsMax int               `toml:"connections_max"`
+	PerAddressMax  int               `toml:"connections_per_address"`
 	HeadersMax     sizeText          `toml:"headers_max"`
 	Pollers        int               `toml:"pollers"`
 	GoneAfter      timeText          `toml:"gone_after"`

@@ -148,12 +148,6 @@ func (h *poolHouse) abandon() error {
 	return errors.Join(all...)
 }
 
-// The times of the controllers' own listener, so that a slow client holds nothing.
-const (
-	poolHeaderTime = 5 * time.Second
-	poolAnswerTime = 30 * time.Second
-)
-
 // run runs all controllers until ctx ends and their workers have finished, or grace ends.
 func (h *poolHouse) run(ctx, grace context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
@@ -161,8 +155,7 @@ func (h *poolHouse) run(ctx, grace context.Context, listener net.Listener) error
 	mux.Handle("/forebay/v1/pools/", pool.Handler(h.pools))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: poolHeaderTime, ReadTimeout: poolAnswerTime, WriteTimeout: poolAnswerTime,
-		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn)}
+	server := sidePages(listener, mux, h.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

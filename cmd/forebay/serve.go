@@ -58,6 +58,7 @@ func (a *app) serveCommand() *cobra.Command {
 func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Value, began time.Time) error {
 	logger := telemetry.NewLogger(a.errs, telemetry.LogOptions{Format: cfg.LogFormat, Level: logLevel(cfg.LogLevel), Terminal: terminal(a.errs)})
 	limitMemory(logger)
+	boundGarbage(ctx)
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return listenFailure("forebay serve --listen", cfg.Listen, err)
@@ -76,6 +77,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, values []config.Val
 	b := thisBuild()
 	s, err := server.Start(ctx, server.Options{
 		Data: data.path, Listener: listener, TLS: tlsConfig,
+		ConnectionsMax: cfg.ConnectionsMax, PerAddressMax: cfg.ConnectionsPerAddress, BodiesMax: cfg.MemoryRequests,
+		CORSOrigins: cfg.CORSOrigins, DevHosts: cfg.DevHosts,
 		Dev: cfg.Dev, Account: cfg.Account, Region: cfg.Region,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies,
 		NoCoolDown: !cfg.CoolDown, AcceptLoss: cfg.AcceptLoss, Witness: cfg.Witness, GroupRead: cfg.GroupRead,

@@ -121,7 +121,8 @@ func serve(ctx context.Context, args []string) (err error) {
 	if p.pool, err = startPool(ctx, forebay, s); err != nil {
 		return err
 	}
-	page := &http.Server{Handler: pageHandler(p, folders.results), ReadHeaderTimeout: 5 * time.Second}
+	page := &http.Server{Handler: pageHandler(p, folders.results), ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	go page.Serve(listener) // until Close
 	defer page.Close()
 	fmt.Printf("%d thumbnails to make; see http://%s/\n", len(wanted), listener.Addr())

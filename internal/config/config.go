@@ -22,6 +22,8 @@ type Config struct {
 	Ephemeral      bool           // a folder that goes when the server does
 	Dev            bool           // accept any credentials, create missing queues
 	DevAllowRemote bool           // allow Dev beyond loopback
+	DevHosts       []string       // names under which Dev may be addressed, besides those that no web site can have
+	CORSOrigins    []string       // sites whose pages may call; "*": any
 	PublicURL      string         // base of queue URLs; empty: as the caller addressed the server
 	TrustedProxies []netip.Prefix // peers whose forwarding headers are believed
 	Region         string         // in ARNs
@@ -48,6 +50,10 @@ type Config struct {
 	MemoryCache       int64  // bytes of message bodies kept in memory
 	MemoryStore       int64  // bytes of the store's block cache
 	MemoryTable       int64  // bytes of the store's write buffer; zero: as the disk allows
+	MemoryRequests    int64  // bytes of the bodies of requests being served
+
+	ConnectionsMax        int // open at a time; zero: as many as the server thinks right
+	ConnectionsPerAddress int // of them from one address; zero: three quarters
 
 	Queues []Queue // to be created at the start if missing, in file order
 }

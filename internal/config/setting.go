@@ -40,6 +40,8 @@ var settings = []Setting{
 	yesNo("ephemeral", "no", "keep the data in a temporary folder that is removed at the end", func(c *Config) *bool { return &c.Ephemeral }),
 	yesNo("dev", "no", "accept any credentials and create missing queues; this machine only", func(c *Config) *bool { return &c.Dev }),
 	yesNo("dev_allow_remote", "no", "let other machines use --dev", func(c *Config) *bool { return &c.DevAllowRemote }),
+	{Key: "dev_hosts", Usage: "names by which --dev may be addressed, comma-separated, besides localhost, IP addresses and names without a dot; * is any", set: setHosts},
+	{Key: "cors_origins", Usage: "web sites whose pages may call, such as https://app.example.com, comma-separated; * is any (default: none)", set: setOrigins},
 	text("public_url", "", "base of queue URLs (default: as the caller addressed the server)", baseURL, func(c *Config) *string { return &c.PublicURL }),
 	{Key: "trusted_proxies", Usage: "addresses or networks whose X-Forwarded headers are believed, comma-separated", set: setProxies},
 	text("region", "us-east-1", "region in ARNs", region, func(c *Config) *string { return &c.Region }),
@@ -50,6 +52,9 @@ var settings = []Setting{
 	yesNo("group_read", "no", "let the group of the data folder read it, but for the keys", func(c *Config) *bool { return &c.GroupRead }),
 	{Key: "cool_down", initial: "on", Usage: "on or off: 60-second pauses after deleting and purging a queue, as in SQS; off under --dev",
 		set: onOff(func(c *Config) *bool { return &c.CoolDown })},
+	{Key: "connections_max", Usage: "connections open at a time (default: 20000, or as many as file descriptors allow)", set: count(func(c *Config) *int { return &c.ConnectionsMax })},
+	{Key: "connections_per_address", Usage: "connections that one address may have, trusted proxies aside (default: three quarters of all)",
+		set: count(func(c *Config) *int { return &c.ConnectionsPerAddress })},
 	text("tls.cert", "", "certificate file, PEM; read again when it changes", nil, func(c *Config) *string { return &c.TLSCert }),
 	text("tls.key", "", "key file of the certificate, PEM", nil, func(c *Config) *string { return &c.TLSKey }),
 	text("tls.client_ca", "", "authorities that must have signed clients' certificates, PEM", nil, func(c *Config) *string { return &c.TLSClientCA }),
@@ -65,6 +70,7 @@ var settings = []Setting{
 	size("memory.store", "64MiB", "block cache of the store", func(c *Config) *int64 { return &c.MemoryStore }),
 	{Key: "memory.table", initial: "auto", Usage: "write buffer of the store; auto is 64MiB, or 1/32 of a smaller disk",
 		set: auto(size("memory.table", "", "", func(c *Config) *int64 { return &c.MemoryTable }).set)},
+	size("memory.requests", "256MiB", "bodies of requests being served", func(c *Config) *int64 { return &c.MemoryRequests }),
 }
 
 func text(key, initial, usage string, check func(string) error, field func(*Config) *string) Setting {

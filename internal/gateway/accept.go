@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -17,13 +16,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/queued"
 )
 
 const (
-	bodyTime    = 30 * time.Second // for a request body to arrive
-	bodiesMost  = 256 << 20        // bytes of request bodies in memory at once
-	envelopeFor = 1024             // bytes of a message beside URL, headers and body
+	// bodiesMax is how many bytes of memory the bodies of requests have that are on their way into a queue, half of it
+	// for one address. As messages they take more than twice of that besides.
+	bodiesMax   = 64 << 20
+	envelopeFor = 1024 // bytes of a message beside URL, headers and body
 )
 
 // matches says whether a route is for the host and path of a request.
@@ -102,12 +103,14 @@ func (g *Gateway) process(w http.ResponseWriter, r *http.Request, l *lane) *prob
 			return p
 		}
 	}
-	body, p := g.readBody(w, r, l)
+	arrived := g.bodies.Body(g.clientOf(r), httpserve.Stranger)
+	defer arrived.Close()
+	body, p := readBody(r, l, &arrived)
 	if p != nil {
 		return p
 	}
-	defer g.buffered.Add(-int64(len(body)))
-	q := &request{lane: l, token: g.newToken(l, now), wait: l.patience(r, w.Header())}
+	httpserve.Keep(r.Context(), false)
+	q := &request{body: &arrived, lane: l, token: g.newToken(l, now), wait: l.patience(r, w.Header())}
 	switch {
 	case keyed:
 		return g.again(w, r, q, key, body)
@@ -123,6 +126,7 @@ type request struct {
 	*lane
 	token token // without a purpose
 	wait  time.Duration
+	body  *httpserve.Body // closed once the request is in its queue
 }
 
 func (g *Gateway) newToken(l *lane, now time.Time) token {
@@ -161,34 +165,23 @@ func (l *lane) tooLarge() *problem {
 	return &problem{status: http.StatusRequestEntityTooLarge, what: fmt.Sprintf("the body may have at most %d bytes", l.BodyMax)}
 }
 
-// readBody reads the body, within the time and the memory that there is for it. What it returns is counted in buffered.
-func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, l *lane) ([]byte, *problem) {
+// readBody reads the body, within the memory that there is for it. How slowly it may come, the server knows.
+func readBody(r *http.Request, l *lane, into *httpserve.Body) ([]byte, *problem) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	reserve := int64(l.BodyMax)
-	if r.ContentLength > 0 {
-		reserve = r.ContentLength
-	}
-	defer g.buffered.Add(-reserve)
-	if g.buffered.Add(reserve) > bodiesMost {
-		return nil, &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "too many bodies are being read"}
-	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a server that has none bounds it itself
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(l.BodyMax)))
-	_ = control.SetReadDeadline(time.Time{})
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, l.tooLarge()
-	}
+	body, err := into.Read(r.Body, r.ContentLength, int64(l.BodyMax))
 	switch {
+	case err == nil:
+		return body, nil
+	case errors.Is(err, httpserve.ErrTooLarge):
+		return nil, l.tooLarge()
+	case errors.Is(err, httpserve.ErrNoRoom):
+		return nil, &problem{status: http.StatusServiceUnavailable, retry: time.Second, what: "too many bodies are being read"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &problem{status: http.StatusRequestTimeout, what: fmt.Sprintf("the body did not arrive within %v", bodyTime)}
-	case err != nil:
-		return nil, &problem{status: http.StatusBadRequest, what: "the body cannot be read: " + err.Error()}
+		return nil, &problem{status: http.StatusRequestTimeout, what: "the body came too slowly, or stopped coming"}
 	}
-	g.buffered.Add(int64(len(body)))
-	return body, nil
+	return nil, &problem{status: http.StatusBadRequest, what: "the body cannot be read: " + err.Error()}
 }
 
 // patience is how long the client waits, by what it prefers and what the route allows. People do not like to wait before
@@ -272,6 +265,7 @@ func (g *Gateway) fresh(w http.ResponseWriter, r *http.Request, q *request, body
 		return p
 	}
 	line.accepted = time.Now()
+	q.body.Close()
 	g.attend(w, r, s, q.token, q.wait, false)
 	return nil
 }
@@ -329,6 +323,7 @@ func (g *Gateway) again(w http.ResponseWriter, r *http.Request, q *request, key 
 		return p
 	}
 	line.accepted = time.Now()
+	q.body.Close()
 	g.attend(w, r, s, q.token, q.wait, true)
 	return nil
 }

@@ -36,6 +36,11 @@ func (g *Gateway) remote(r *http.Request) string {
 	return peer.String() // all whom the proxy does not name in a form that can be read share its limits
 }
 
+// clientOf is the client's address for its share of what all share.
+func (g *Gateway) clientOf(r *http.Request) netip.Addr {
+	return forwarded.Proxies(g.opts.TrustedProxies).Client(r).Addr
+}
+
 func (g *Gateway) trusted(address netip.Addr) bool {
 	for _, p := range g.opts.TrustedProxies {
 		if p.Contains(address) {

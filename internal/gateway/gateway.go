@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/forebay-mq/forebay/internal/gather"
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/queued"
 )
 
@@ -51,7 +52,7 @@ type Gateway struct {
 	forwards *forwards
 	toPeers  http.RoundTripper // to other gateways of the site
 	waiting  atomic.Int64      // requests being answered
-	buffered atomic.Int64      // bytes of request bodies in memory
+	bodies   *httpserve.Memory // of requests on their way into a queue
 
 	stop     context.CancelCauseFunc
 	ctx      context.Context // ends when the gateway closes
@@ -81,6 +82,7 @@ func Open(ctx context.Context, opts Options) (*Gateway, error) {
 	g := &Gateway{
 		opts: opts, log: opts.Log, pages: pages, forms: newForms(), client: opts.Client, store: kept, desk: newDesk(), toPeers: http.DefaultTransport,
 		sender: gather.NewSender(opts.Client, opts.MessageMax),
+		bodies: httpserve.NewMemory(httpserve.MemoryOptions{All: bodiesMax, Strangers: bodiesMax}),
 	}
 	g.eraser = gather.NewEraser(opts.Client, func(queue string, replies int, err error) {
 		g.log.Debug("replies stay in their queue and will come again", "queue", queue, "count", replies, "err", err)
@@ -206,6 +208,10 @@ func (g *Gateway) Ready() bool {
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isHealth(r.URL.Path) { // also when everything is full
+		g.mux.ServeHTTP(w, r)
+		return
+	}
 	defer g.waiting.Add(-1)
 	if g.waiting.Add(1) > int64(g.opts.WaitingMax) {
 		g.refuse(w, r, problem{status: http.StatusServiceUnavailable, retry: time.Second,

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 )
 
 //go:embed forebay.js
@@ -22,8 +24,11 @@ const hopHeader = "Forebay-Gateway-Hop"
 
 // isOwn says whether a path is the gateway's own and never a route's.
 func (g *Gateway) isOwn(path string) bool {
-	return path == scriptPath || path == "/livez" || path == "/readyz" || strings.HasPrefix(path, g.opts.Prefix)
+	return path == scriptPath || isHealth(path) || strings.HasPrefix(path, g.opts.Prefix)
 }
+
+// isHealth says whether a path is one that supervisors ask.
+func isHealth(path string) bool { return path == "/livez" || path == "/readyz" }
 
 // ownPages are those of the gateway itself.
 func (g *Gateway) ownPages() *http.ServeMux {
@@ -81,6 +86,7 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	accessOf(r).request = t.id.String()
+	httpserve.Keep(r.Context(), false)
 	w.Header().Set("Cache-Control", "private, no-store")
 	if !g.local(t) && g.throughPeer(w, r, t) {
 		return

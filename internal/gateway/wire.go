@@ -8,28 +8,9 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 )
-
-// wireListener hands net/http connections that it reads as HTTP/1.1 asks of servers.
-type wireListener struct {
-	net.Listener
-	secure *tls.Config // nil: plain HTTP
-}
-
-// Accept implements net.Listener.
-func (l *wireListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	c := &wireConn{Conn: conn}
-	c.fresh.Store(true)
-	if l.secure != nil {
-		c.secure = tls.Server(conn, l.secure)
-		c.Conn = c.secure
-	}
-	return c, nil
-}
 
 // wireConn is the connection of a client, as net/http reads it: without an empty line before a request, which RFC 9112
 // (2.2) has servers pass over, and with a memory of whether the client has closed its half.
@@ -39,6 +20,20 @@ type wireConn struct {
 	fresh  atomic.Bool // what is read next begins a request
 	halved atomic.Bool // the client sends nothing more; it may still read
 }
+
+// newWireConn wraps a connection, above TLS if there is any.
+func newWireConn(conn net.Conn) net.Conn {
+	c := &wireConn{Conn: conn}
+	c.secure, _ = conn.(*tls.Conn)
+	c.fresh.Store(true)
+	return c
+}
+
+// NetConn returns the connection that c wraps.
+func (c *wireConn) NetConn() net.Conn { return c.Conn }
+
+// Idle tells that what is read next begins a request.
+func (c *wireConn) Idle() { c.fresh.Store(true) }
 
 // Read implements net.Conn.
 func (c *wireConn) Read(p []byte) (n int, err error) {
@@ -78,24 +73,16 @@ func (c *wireConn) skipEmptyLine(p []byte, n int, err error) (int, error) {
 // httpOverTLS is for a client that speaks plain HTTP where TLS is spoken.
 const httpOverTLS = "HTTP/1.0 400 Bad Request\r\n\r\nThis server speaks HTTPS: use https:// in the address.\n"
 
-// wireKey finds the connection in the context of a request.
-type wireKey struct{}
-
-// attachWire and noteIdle are for http.Server: they give requests their connection, and tell that where the next begins.
-func attachWire(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, wireKey{}, conn)
-}
-
-func noteIdle(conn net.Conn, state http.ConnState) {
-	if c, ok := conn.(*wireConn); ok && state == http.StateIdle {
-		c.fresh.Store(true)
-	}
+// wireOf returns the connection of a request; ok is false when it came over none of these.
+func wireOf(r *http.Request) (c *wireConn, ok bool) {
+	c, ok = httpserve.ConnOf(r.Context()).(*wireConn)
+	return c, ok
 }
 
 // withTLS gives the requests of h the state of their TLS, which net/http does not see through a wireConn.
 func withTLS(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, ok := r.Context().Value(wireKey{}).(*wireConn); ok && c.secure != nil {
+		if c, ok := wireOf(r); ok && c.secure != nil {
 			state := c.secure.ConnectionState()
 			r.TLS = &state
 		}
@@ -106,7 +93,7 @@ func withTLS(h http.Handler) http.Handler {
 // staying returns a request whose context does not end when its client has only closed its half of the connection: such
 // a client still reads, and gets its answer. A browser never does that; it has gone. The caller must call done.
 func staying(r *http.Request) (stays *http.Request, done func()) {
-	conn, ok := r.Context().Value(wireKey{}).(*wireConn)
+	conn, ok := wireOf(r)
 	if !ok || isPageLoad(r) {
 		return r.WithContext(r.Context()), func() {}
 	}

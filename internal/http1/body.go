@@ -32,6 +32,8 @@ type body struct {
 
 	deadline    time.Time // of reads, as the handler wants it
 	deadlineSet bool
+	waited      time.Time // when it was first waited for; zero: never
+	got         int64     // bytes of it, chunks' own lines aside
 }
 
 // Read implements io.Reader.
@@ -58,6 +60,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	b.got += int64(n)
 	b.overhead = max(0, b.overhead-2*n)
 	if err != nil {
 		return n, b.fail(err)
@@ -115,7 +118,10 @@ func (b *body) arm() {
 		c.armRead(b.deadline)
 		return
 	}
-	c.armRead(time.Now().Add(c.server.ReadTimeout))
+	if b.waited.IsZero() {
+		b.waited = time.Now()
+	}
+	c.armRead(b.waited.Add(c.server.within(b.got)))
 }
 
 // nextChunk reads up to the data of the next chunk, or to the end of the body.

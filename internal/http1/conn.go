@@ -20,9 +20,9 @@ const (
 	// busyGap is how soon the next request must come on a connection that counts as busy.
 	busyGap = time.Second
 	// lingerTime and lingerBytesMax bound the reading of what a refused client still sends. Closing at once could
-	// destroy the answer on its way.
+	// destroy the answer on its way. It is enough for the largest message.
 	lingerTime     = 500 * time.Millisecond
-	lingerBytesMax = 256 << 10
+	lingerBytesMax = 2 << 20
 	// emptyLinesMax is how many empty lines before a request are passed over, as RFC 9112 (2.2) wants of servers.
 	emptyLinesMax = 1
 )
@@ -34,8 +34,12 @@ const (
 	stateClosed
 )
 
-// input is room for the bytes that have arrived: a whole head, and what comes with it.
-type input [headBytesMax]byte
+// input is room for the bytes that have arrived: a whole head, and what comes with it. smallInput is what a connection
+// has until it needs more, since strangers who send their heads slowly have one each.
+type (
+	input      [headBytesMax]byte
+	smallInput [4 << 10]byte
+)
 
 // conn is one connection. But for state, and while its request's context watches, its goroutine alone uses it.
 type conn struct {
@@ -44,7 +48,7 @@ type conn struct {
 	remote string
 	state  atomic.Int32
 
-	in         *input // nil while there is nothing in it and nobody reads
+	in         []byte // a smallInput or an input; nil while there is nothing in it and no read is waiting
 	start, end int    // of what is in it
 	ahead      [aheadMax]byte
 	aheads     int // bytes in ahead, read by a watch
@@ -101,6 +105,9 @@ func (c *conn) rest(x *exchange) *exchange {
 	if !c.state.CompareAndSwap(stateActive, stateIdle) || c.server.stopping.Load() {
 		c.server.exchanges.Put(x)
 		return nil
+	}
+	if c.server.OnIdle != nil {
+		c.server.OnIdle(c.net)
 	}
 	end := c.rested.Add(c.server.IdleTimeout)
 	if c.busy {
@@ -175,7 +182,7 @@ func (c *conn) readHead(first bool) (size int, err error) {
 func (c *conn) refuse(r *refusal) {
 	now := time.Now()
 	text := fmt.Sprintf("%d %s: %s\n", r.status, http.StatusText(r.status), r.text)
-	c.armWrite(now, now.Add(c.server.WriteTimeout))
+	c.armWrite(now, now.Add(c.server.within(0)))
 	_, _ = fmt.Fprintf(c.net, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nContent-Type: text/plain; charset=utf-8\r\nDate: %s\r\n\r\n%s",
 		r.status, http.StatusText(r.status), len(text), c.server.date(now), text)
 	c.linger = true
@@ -210,13 +217,13 @@ func (c *conn) buffered() []byte {
 // fill waits for more bytes and puts them behind the buffered ones.
 func (c *conn) fill() error {
 	if c.in == nil {
-		c.in, c.start, c.end = c.server.inputs.Get().(*input), 0, 0
+		c.takeInput()
 	}
 	if c.start > 0 {
-		c.end = copy(c.in[:], c.in[c.start:c.end])
+		c.end = copy(c.in, c.in[c.start:c.end])
 		c.start = 0
 	}
-	if c.end == len(c.in) {
+	if c.end == len(c.in) && !c.growInput() {
 		return io.ErrShortBuffer
 	}
 	n, err := c.read(c.in[c.end:])
@@ -235,12 +242,34 @@ func (c *conn) read(p []byte) (n int, err error) {
 	return 0, err
 }
 
+// takeInput takes an empty buffer.
+func (c *conn) takeInput() {
+	c.in, c.start, c.end = c.server.smallInputs.Get().(*smallInput)[:], 0, 0
+}
+
+// growInput takes the larger buffer for the one that is full. It reports whether there is room now.
+func (c *conn) growInput() bool {
+	if len(c.in) == len(input{}) {
+		return false
+	}
+	full := c.in
+	c.in = c.server.inputs.Get().(*input)[:]
+	copy(c.in, full)
+	c.server.smallInputs.Put((*smallInput)(full))
+	return true
+}
+
 // releaseInput gives the buffer back if there is nothing in it.
 func (c *conn) releaseInput() {
-	if c.in != nil && (c.start == c.end || c.state.Load() == stateClosed) {
-		c.server.inputs.Put(c.in)
-		c.in, c.start, c.end = nil, 0, 0
+	if c.in == nil || c.start < c.end && c.state.Load() != stateClosed {
+		return
 	}
+	if len(c.in) == len(input{}) {
+		c.server.inputs.Put((*input)(c.in))
+	} else {
+		c.server.smallInputs.Put((*smallInput)(c.in))
+	}
+	c.in, c.start, c.end = nil, 0, 0
 }
 
 // takeAhead puts what was read without the buffer into it.
@@ -249,7 +278,10 @@ func (c *conn) takeAhead() {
 		return
 	}
 	if c.in == nil {
-		c.in, c.start, c.end = c.server.inputs.Get().(*input), 0, 0
+		c.takeInput()
+	}
+	if len(c.in)-c.end < c.aheads {
+		c.growInput()
 	}
 	c.end += copy(c.in[c.end:], c.ahead[:c.aheads])
 	c.aheads = 0

@@ -31,8 +31,13 @@ type requestContext struct {
 // Deadline implements context.Context. There is none.
 func (*requestContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-// Value implements context.Context. There is none.
-func (*requestContext) Value(any) any { return nil }
+// Value implements context.Context. There is the connection alone.
+func (x *requestContext) Value(key any) any {
+	if key == ConnKey {
+		return x.conn.net
+	}
+	return nil
+}
 
 // Err implements context.Context.
 func (x *requestContext) Err() error {

@@ -39,6 +39,8 @@ type response struct {
 
 	deadline    time.Time // of writes, as the handler wants it
 	deadlineSet bool
+	wire        int64         // bytes sent
+	blocked     time.Duration // for them
 }
 
 func (w *response) begin(x *exchange) {
@@ -342,16 +344,23 @@ func (w *response) sendAt(now time.Time, b []byte) {
 		return
 	}
 	c := w.exchange.conn
+	w.wire += int64(len(b))
 	deadline := w.deadline
 	if !w.deadlineSet {
-		deadline = now.Add(c.server.WriteTimeout)
+		deadline = now.Add(c.server.within(w.wire) - w.blocked)
 	}
 	c.rested = now
 	c.armWrite(now, deadline)
 	if _, w.err = c.net.Write(b); w.err != nil {
 		w.keep = false
 	}
+	if !w.last() {
+		w.blocked += time.Since(now)
+	}
 }
+
+// last reports whether nothing can follow what was sent, so that there is no need to look at the clock again.
+func (w *response) last() bool { return w.sent && !w.chunked && w.written == w.declared }
 
 // finish completes the response when the handler has returned.
 func (w *response) finish() {

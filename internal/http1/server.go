@@ -17,8 +17,14 @@ import (
 const (
 	readHeaderTimeDefault = 5 * time.Second
 	idleTimeDefault       = 60 * time.Second
-	transferTimeDefault   = 60 * time.Second
+	graceDefault          = 10 * time.Second
+	rateDefault           = 64 << 10
 )
+
+// ConnKey is under what a request's context holds the connection that it came by, as a [net.Conn].
+var ConnKey any = connKey{}
+
+type connKey struct{}
 
 // Server serves HTTP/1.1. Handler is needed, zero values elsewhere are right for a public server. The fields must
 // not change after Serve.
@@ -29,17 +35,22 @@ type Server struct {
 	ReadHeaderTimeout time.Duration
 	// IdleTimeout bounds the time between two requests. Zero: 60 s.
 	IdleTimeout time.Duration
-	// ReadTimeout bounds each wait for more of a body, WriteTimeout each write of a response, for handlers that
-	// set no deadlines of their own. Zero: 60 s.
-	ReadTimeout, WriteTimeout time.Duration
+	// Grace is how long the body of a request may stand still in all, from when the server first waits for it, and so
+	// the writes of its response. Zero: 10 s.
+	Grace time.Duration
+	// Rate is how many bytes a second must flow of either beyond that, for handlers that set no deadlines of their
+	// own. Zero: 64 KiB.
+	Rate int64
+	// OnIdle, unless it is nil, is called when a connection begins to wait for another request.
+	OnIdle func(net.Conn)
 	// Logger may be nil. It is told of panics, and of failures to accept.
 	Logger *slog.Logger
 
-	ready     sync.Once
-	exchanges sync.Pool // of *exchange
-	inputs    sync.Pool // of *input
-	outputs   sync.Pool // of *[]byte
-	dated     atomic.Pointer[dated]
+	ready               sync.Once
+	exchanges           sync.Pool // of *exchange
+	inputs, smallInputs sync.Pool // of *input and *smallInput
+	outputs             sync.Pool // of *[]byte
+	dated               atomic.Pointer[dated]
 
 	stopping  atomic.Bool
 	mu        sync.Mutex
@@ -54,15 +65,21 @@ type dated struct {
 	text   string
 }
 
+// within is how long so many bytes of a body or a response may take.
+func (s *Server) within(bytes int64) time.Duration {
+	return s.Grace + time.Duration(bytes*int64(time.Second)/s.Rate)
+}
+
 // start fills in what is missing.
 func (s *Server) start() {
 	s.ready.Do(func() {
 		s.ReadHeaderTimeout = cmp.Or(s.ReadHeaderTimeout, readHeaderTimeDefault)
 		s.IdleTimeout = cmp.Or(s.IdleTimeout, idleTimeDefault)
-		s.ReadTimeout = cmp.Or(s.ReadTimeout, transferTimeDefault)
-		s.WriteTimeout = cmp.Or(s.WriteTimeout, transferTimeDefault)
+		s.Grace = cmp.Or(s.Grace, graceDefault)
+		s.Rate = cmp.Or(s.Rate, rateDefault)
 		s.exchanges.New = func() any { return newExchange() }
 		s.inputs.New = func() any { return new(input) }
+		s.smallInputs.New = func() any { return new(smallInput) }
 		s.outputs.New = func() any { return new([]byte) }
 		s.mu.Lock()
 		s.conns = make(map[*conn]bool)

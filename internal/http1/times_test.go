@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -68,7 +69,9 @@ func TestSilence(t *testing.T) {
 		{"after a request", get, time.Minute},
 		{"after two", get + get, time.Minute},
 		{"in a second head", get + get[:20], 5 * time.Second},
-		{"in a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\nx", time.Minute},
+		{"in a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\nx", 10 * time.Second},
+		{"in a chunk", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nx", 10 * time.Second},
+		{"in a large body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\nx", 10 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -79,8 +82,59 @@ func TestSilence(t *testing.T) {
 				start := time.Now()
 				go func() { _, _ = io.WriteString(conn, test.sent) }()
 				_, _ = io.Copy(io.Discard, conn)
-				if got := time.Since(start); got != test.want {
+				if got := time.Since(start).Round(time.Second); got != test.want {
 					t.Errorf("the server closed after %v, want %v", got, test.want)
+				}
+				_ = conn.Close()
+				_ = s.Close()
+			})
+		})
+	}
+}
+
+// TestRates checks that a body or an answer may take its grace and what its bytes need at the least rate, and no longer,
+// in whatever pieces they go over the wire.
+func TestRates(t *testing.T) {
+	const large = 10 * (64 << 10) // 10 s more than the grace
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		for range n / 1024 {
+			_, _ = w.Write(make([]byte, 1024))
+			w.(http.Flusher).Flush()
+		}
+	})
+	for _, test := range []struct {
+		name        string
+		piece       int           // bytes that go every second
+		sent, taken bool          // whose they are: of the body, of the answer
+		want        time.Duration // after which the connection ends
+	}{
+		{"a body of a byte a second", 1, true, false, 10 * time.Second},
+		{"a body at a quarter of the rate", 16 << 10, true, false, 13 * time.Second},
+		{"an answer taken by a byte a second", 1, false, true, 10 * time.Second},
+		{"an answer taken at a quarter of the rate", 16 << 10, false, true, 13 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, s := listenInMemory(), own(answer)
+				go func() { _ = s.Serve(l) }()
+				conn := l.dial()
+				start := time.Now()
+				fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", large)
+				if test.sent {
+					go func() { _, _ = io.Copy(io.Discard, conn) }()
+				} else {
+					_, _ = conn.Write(make([]byte, large))
+				}
+				for err := error(nil); err == nil; time.Sleep(time.Second) {
+					if test.sent {
+						_, err = conn.Write(make([]byte, test.piece))
+					} else {
+						_, err = io.ReadFull(conn, make([]byte, test.piece))
+					}
+				}
+				if got := time.Since(start); got < test.want-2*time.Second || got > test.want+7*time.Second {
+					t.Errorf("the connection ended after %v, want about %v", got, test.want)
 				}
 				_ = conn.Close()
 				_ = s.Close()

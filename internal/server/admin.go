@@ -28,6 +28,15 @@ type visit struct {
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, what string) (v *visit, body []byte, ok bool) {
 	v = &visit{w: w, r: r, id: sqs.NewRequestID()}
 	w.Header().Set("X-Amzn-Requestid", v.id)
+	if s.heads != nil {
+		if known, err := s.heads(r); !known {
+			if err == nil {
+				err = queue.Errorf(queue.CodeAccessDenied, "Only the root key and other admins may %s.", what)
+			}
+			s.refuseCaller(v, what, err)
+			return v, nil, false
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, adminBodyMax))
 	if err != nil {
 		v.refuse(http.StatusBadRequest, "InvalidRequest", "The body cannot be read, or is too long.")

@@ -16,6 +16,9 @@ func (s *Server) openKeys() error {
 		return nil
 	case s.opts.Dev:
 		s.auth = access.Dev(s.opts.Account, s.opts.TrustedProxies...)
+		if s.opts.Listener != nil { // else who calls the handler decides
+			s.pages = s.devPages()
+		}
 		return nil
 	}
 	var err error
@@ -28,7 +31,7 @@ func (s *Server) openKeys() error {
 		Keys: s.keys, Account: s.opts.Account, Logger: s.log, TrustedProxies: s.opts.TrustedProxies,
 		OnFailure: func(reason access.Failure) { s.metrics.AuthFailure(string(reason)) },
 	})
-	s.auth, s.basicAuth = authenticator.Authenticate, authenticator.AuthenticateBasic
+	s.auth, s.heads, s.basicAuth = authenticator.Authenticate, authenticator.Recognize, authenticator.AuthenticateBasic
 	return nil
 }
 

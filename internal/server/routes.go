@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/signals"
 	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
@@ -17,19 +18,26 @@ type route struct {
 	handler   http.Handler
 }
 
+// The page of metrics costs much more than a stranger who asks for it: so many are made at once, and others wait.
+const (
+	metricsAtOnce   = 2
+	metricsPatience = 5 * time.Second
+)
+
 // routes returns the handler of everything. The SQS API answers on any path but these few, since three SDKs
 // post to the path of the queue. There is no ServeMux because it would redirect odd paths instead of leaving
 // them to the API.
 func (s *Server) routes() http.Handler {
 	ready := telemetry.ReadyHandler(s.checks())
 	live := telemetry.LiveHandler()
+	metrics := httpserve.AtMost(metricsAtOnce, metricsPatience, s.figures(s.metrics.Of))
 	routes := map[string]route{
 		"GET /livez":              {"health", live},
 		"GET /readyz":             {"health", ready},
 		"GET /healthz":            {"health", ready},
 		"GET /health":             {"health", ready},
 		"GET /_localstack/health": {"health", http.HandlerFunc(s.compatHealth)},
-		"GET /metrics":            {"metrics", s.figures(s.metrics.Of)},
+		"GET /metrics":            {"metrics", metrics},
 		"GET /metrics/cloudwatch": {"metrics", s.figures(s.cloudWatch)},
 		"POST /forebay/v1/backup": {"backup", http.HandlerFunc(s.backup)},
 	}
@@ -37,7 +45,10 @@ func (s *Server) routes() http.Handler {
 	keys := route{"keys", http.HandlerFunc(s.manageKeys)}
 	front := sqs.New(sqs.Options{
 		Service:        s.service(),
+		Admit:          s.checkPage,
+		Recognize:      s.heads,
 		Authenticate:   s.auth,
+		BodiesMax:      s.opts.BodiesMax,
 		Account:        s.opts.Account,
 		PublicURL:      s.opts.PublicURL,
 		TrustedProxies: s.opts.TrustedProxies,
@@ -46,7 +57,7 @@ func (s *Server) routes() http.Handler {
 		Audit:          s.auditor(),
 		AuditAll:       s.opts.AuditAll,
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.cors(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method := r.Method
 		if method == http.MethodHead {
 			method = http.MethodGet
@@ -66,12 +77,17 @@ func (s *Server) routes() http.Handler {
 		defer s.metrics.Begin(telemetry.APIAdmin)()
 		began := time.Now()
 		counted := &countingWriter{ResponseWriter: w}
-		found.handler.ServeHTTP(counted, r)
+		if err := s.checkPage(r); err != nil {
+			s.refuseCaller(&visit{w: counted, r: r, id: sqs.NewRequestID()}, "be called from this page", err)
+		} else {
+			httpserve.Keep(r.Context(), false)
+			found.handler.ServeHTTP(counted, r)
+		}
 		s.metrics.Answered(telemetry.Request{
 			API: telemetry.APIAdmin, Operation: found.operation, Code: counted.code(),
 			Duration: time.Since(began), BodyIn: max(r.ContentLength, 0), BodyOut: counted.bytes,
 		})
-	})
+	}))
 }
 
 // observe counts a request that the SQS front has answered.

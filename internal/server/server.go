@@ -25,11 +25,10 @@ import (
 	"github.com/forebay-mq/forebay/internal/access"
 	"github.com/forebay-mq/forebay/internal/audit"
 	"github.com/forebay-mq/forebay/internal/broker"
-	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/signals"
-	"github.com/forebay-mq/forebay/internal/sqs"
 	"github.com/forebay-mq/forebay/internal/telemetry"
 )
 
@@ -50,9 +49,13 @@ type Options struct {
 	Listener       net.Listener
 	TLS            *tls.Config // nil: plain HTTP
 	NetHTTP        bool        // serve plain HTTP by net/http, as TLS is, instead of package http1
-	ConnectionsMax int         // open at a time; zero: 20,000, or as many as file descriptors allow
+	ConnectionsMax int         // open at a time; zero: 20,000; in any case no more than file descriptors allow
+	PerAddressMax  int         // of them from one address, trusted proxies aside; zero: three quarters
+	BodiesMax      int64       // bytes of memory for the bodies of requests being served; zero: 256 MiB
+	CORSOrigins    []string    // sites whose pages may call, "*" for any; none: no pages
 
 	Dev          bool         // accept any credentials, create missing queues
+	DevHosts     []string     // names by which a server under Dev may be addressed, see [httpserve.Pages]
 	Authenticate Authenticate // nil: the keys of the data folder, or anybody under Dev
 
 	Account        string // 12 digits; empty: 000000000000
@@ -83,8 +86,6 @@ type Options struct {
 	Logger   *slog.Logger // nil: nobody is told
 }
 
-const connectionsMax = 20_000
-
 // Server is a running server. Start makes one.
 type Server struct {
 	opts   Options
@@ -93,6 +94,8 @@ type Server struct {
 	broker *broker.Broker
 	keys   *access.Keys // nil under Dev and with an Authenticate from outside
 	auth   Authenticate
+	heads  func(*http.Request) (known bool, err error) // see sqs.Options.Recognize; nil: every request names a key
+	pages  *httpserve.Pages                            // nil: signatures keep pages out
 
 	basicAuth func(*http.Request) (queue.Caller, error) // nil: there are no keys
 
@@ -100,7 +103,7 @@ type Server struct {
 	signals *signals.Recorder
 	audit   *audit.Log // nil: none is kept
 	handler http.Handler
-	http    webServer // nil without a listener
+	http    *httpserve.Server // nil without a listener
 
 	closeAudit func() error
 	endSignals func() // ends the sampling and waits for that
@@ -117,13 +120,6 @@ type Server struct {
 	backups  sync.Mutex    // one at a time
 }
 
-// webServer speaks HTTP over connections.
-type webServer interface {
-	Serve(net.Listener) error
-	Shutdown(context.Context) error
-	Close() error
-}
-
 // Start opens the data folder and begins to serve. ctx is for starting only; Shutdown ends the server.
 // It fails with a text for people when the folder is in use, was written by a newer version, or has lost
 // something.
@@ -132,9 +128,6 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	opts.Region = cmp.Or(opts.Region, "us-east-1")
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.ConnectionsMax == 0 {
-		opts.ConnectionsMax = connectionsWithin(descriptorsMax(), opts.Logger)
 	}
 	s := &Server{opts: opts, log: opts.Logger, failed: make(chan error, 1), stopped: make(chan struct{})}
 	if err := s.openStore(); err != nil {
@@ -204,23 +197,6 @@ func (s *Server) openBroker() error {
 		s.watchKeys()
 	}
 	return err
-}
-
-// serve accepts connections until Shutdown.
-func (s *Server) serve() {
-	listener := sqs.Limit(s.opts.Listener, sqs.ListenLimits{Total: s.opts.ConnectionsMax})
-	s.http = &http1.Server{Handler: s.handler, Logger: s.log}
-	if s.opts.TLS != nil || s.opts.NetHTTP {
-		s.http = sqs.NewServer(http1.EndUnclear(s.handler), sqs.ServerOptions{Logger: s.log})
-	}
-	if s.opts.TLS != nil {
-		listener = tls.NewListener(listener, s.opts.TLS)
-	}
-	s.serving.Go(func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.fail(fmt.Errorf("no more connections are accepted: %w", err))
-		}
-	})
 }
 
 // watch passes on a failure of the broker.

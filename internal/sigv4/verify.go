@@ -117,7 +117,7 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Result, error) {
 	}
 	switch {
 	case !known:
-		return Result{}, refuse(queue.CodeUnrecognizedClient, ErrUnknownKey, "The security token included in the request is invalid.")
+		return Result{}, unknownKey()
 	case !equal:
 		return Result{}, mismatch("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -32,8 +33,7 @@ type exchange struct {
 	queue  string       // the queue concerned by a refusal, for the log
 	caller queue.Caller // where the request came from, also when it was refused for who sent it
 
-	body    *[]byte // the request's, from the pool of them; nil: none
-	held    int64   // bytes taken from the budget of bodies
+	body    httpserve.Body // the request's
 	bodyIn  int64
 	bodyOut int64
 	waited  time.Duration
@@ -46,7 +46,11 @@ type exchange struct {
 
 // serve answers the request, or tells why that cannot be.
 func (x *exchange) serve() error {
-	x.limitBodyTime()
+	if x.opts.Admit != nil {
+		if err := x.opts.Admit(x.r); err != nil {
+			return err
+		}
+	}
 	if x.r.Method != http.MethodPost && x.r.Method != http.MethodGet {
 		return methodNotAllowed(x.r.Method)
 	}
@@ -55,6 +59,9 @@ func (x *exchange) serve() error {
 	}
 	body, err := x.readBody()
 	if err != nil {
+		return err
+	}
+	if err := x.authenticate(body); err != nil {
 		return err
 	}
 	req, err := x.protocol.parse(x.r, body)
@@ -66,16 +73,7 @@ func (x *exchange) serve() error {
 		return nil
 	}
 	x.named = req.action
-	if err := x.authenticate(body); err != nil {
-		return err
-	}
 	return x.run(req)
-}
-
-// authenticate finds out who sends the request. Where it comes from is known also when that fails.
-func (x *exchange) authenticate(body []byte) (err error) {
-	x.caller, err = x.opts.Authenticate(x.r, body)
-	return err
 }
 
 // run does what the request asks for.
@@ -169,7 +167,6 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 	}
 	x.status, x.bodyOut = status, int64(len(body))
 	x.audit()
-	_ = http.NewResponseController(x.w).SetWriteDeadline(bodyDeadline(time.Now(), x.bodyOut))
 	x.w.WriteHeader(status)
 	// A client that does not read its answer is told nothing more; what it received stays in flight.
 	_, _ = x.w.Write(body)
@@ -191,8 +188,7 @@ func (x *exchange) finish() {
 			x.refuse(queue.Internal(fmt.Errorf("panic: %v", p)))
 		}
 	}
-	x.bodies.give(x.held)
-	x.giveBody()
+	x.body.Close()
 	duration := time.Since(x.start)
 	x.logRequest(duration)
 	if x.opts.Observe == nil {

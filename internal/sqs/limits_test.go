@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/forebay-mq/forebay/internal/http1"
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
 
@@ -73,22 +73,60 @@ func TestLargeBodiesAreReadWhole(t *testing.T) {
 	}
 }
 
-// TestBodiesShareABudget checks that requests being served hold memory only up to a bound, and give it back.
-func TestBodiesShareABudget(t *testing.T) {
+// TestBodiesShareMemory checks that requests being served hold memory only up to a bound, and give it back.
+func TestBodiesShareMemory(t *testing.T) {
 	f := &fake{}
-	h := New(Options{Service: f, Account: account, BodyMax: 100, BodiesMax: 150})
-	form := "Action=PurgeQueue&QueueUrl=" + strings.Repeat("a", 70)
+	h := New(Options{Service: f, Account: account, BodyMax: 1 << 20, BodiesMax: 3 << 20})
+	form := "Action=PurgeQueue&QueueUrl=" + strings.Repeat("a", 900<<10)
 	f.hook = func(context.Context) {
-		f.hook = nil
-		sendQuery(h, "/", form).fails(t, 503, "ServiceUnavailable")
-		if got := sendQuery(h, "/", form[:50]); got.status != 200 {
-			t.Errorf("a request that fits is answered %d", got.status)
+		f.hook = func(context.Context) {
+			f.hook = func(context.Context) {
+				f.hook = nil
+				sendQuery(h, "/", form).fails(t, 503, "ServiceUnavailable")
+				if got := sendQuery(h, "/", form[:50<<10]); got.status != 200 {
+					t.Errorf("a small request, for which there is a reserve, is answered %d", got.status)
+				}
+			}
+			sendQuery(h, "/", form)
 		}
+		sendQuery(h, "/", form)
 	}
 	for range 3 {
 		if got := sendQuery(h, "/", form); got.status != 200 {
-			t.Errorf("a lone request is answered %d", got.status)
+			t.Errorf("a request that fits is answered %d", got.status)
 		}
+	}
+}
+
+// TestStrangersAreToldFromTheirHead checks that a body of some size is read only for those who name a key, and a little of
+// it for those who name none.
+func TestStrangersAreToldFromTheirHead(t *testing.T) {
+	unknown := queue.Errorf(queue.CodeUnrecognizedClient, "The security token included in the request is invalid.")
+	for _, test := range []struct {
+		name   string
+		known  bool
+		err    error
+		length int64
+		status int
+		read   int64 // at most
+	}{
+		{"an unknown key, announcing much", false, unknown, 1 << 20, 403, 0},
+		{"an unknown key, announcing nothing", false, unknown, -1, 403, 0},
+		{"no key, announcing much", false, nil, 7 << 20, 503, 2 << 20},
+		{"no key, announcing nothing", false, nil, -1, 503, 2 << 20},
+		{"a known key", true, nil, 5000, 400, 5000}, // which is no request, and that is found out behind the signature
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := New(Options{Service: &fake{}, Account: account, BodiesMax: 16 << 20,
+				Recognize: func(*http.Request) (bool, error) { return test.known, test.err }})
+			body := &endless{}
+			r := httptest.NewRequest("POST", "/", body)
+			r.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
+			r.ContentLength = test.length
+			if got := send(h, r); got.status != test.status || body.read > test.read {
+				t.Errorf("answered %d after %d bytes, want %d after at most %d", got.status, body.read, test.status, test.read)
+			}
+		})
 	}
 }
 
@@ -152,7 +190,7 @@ func TestAuthenticationComesBeforeTheService(t *testing.T) {
 	if string(signed) != form {
 		t.Errorf("the signature was checked over %q, want the body as it came", signed)
 	}
-	sendJSON(h, "PurgeQueue", `{`).fails(t, 400, "MalformedInput")
+	sendJSON(h, "PurgeQueue", `{`).fails(t, 403, "InvalidClientTokenId")
 	sendJSON(h, "Nothing", `{}`).fails(t, 403, "InvalidClientTokenId")
 	send(h, httptest.NewRequest("GET", peekPrefix+"orders"+peekSuffix, nil)).fails(t, 403, "InvalidClientTokenId")
 	send(h, httptest.NewRequest("GET", localStackPath+"?QueueUrl=orders", nil)).fails(t, 403, "InvalidClientTokenId")
@@ -213,16 +251,14 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { close(l.done); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// webServer speaks HTTP over connections.
-type webServer interface {
-	Serve(net.Listener) error
-	Close() error
-}
-
 // webServers are the two that a front may stand behind.
-var webServers = map[string]func(http.Handler) webServer{
-	"http1":    func(h http.Handler) webServer { return &http1.Server{Handler: h} },
-	"net/http": func(h http.Handler) webServer { return NewServer(h, ServerOptions{}) },
+var webServers = map[string]func(http.Handler) *httpserve.Server{
+	"http1": func(h http.Handler) *httpserve.Server {
+		return httpserve.New(httpserve.Options{Handler: h, Decides: true})
+	},
+	"net/http": func(h http.Handler) *httpserve.Server {
+		return httpserve.New(httpserve.Options{Handler: h, Decides: true, NetHTTP: true})
+	},
 }
 
 // TestSlowClients is S10: whoever sends or reads too slowly loses the connection, and a long poll does not.
@@ -234,10 +270,10 @@ func TestSlowClients(t *testing.T) {
 		after      time.Duration // when something comes back, or the connection is closed
 		want       string        // what comes back begins with it
 	}{
-		{"headers that stop", "POST / HTTP/1.1\r\nHost:", 0, headerTimeMax, ""},
-		{"a body that stops", "POST / HTTP/1.1\r\nHost: q\r\nContent-Length: 21\r\n\r\nAct", 0, bodyTimeMin, "HTTP/1.1 408"},
-		{"a chunked body that stops", "POST / HTTP/1.1\r\nHost: q\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nAct", 0, bodyTimeMin + bodyMaxDefault/bodyRateMin*time.Second, "HTTP/1.1 408"},
-		{"nothing at all", "", 0, headerTimeMax, ""},
+		{"headers that stop", "POST / HTTP/1.1\r\nHost:", 0, httpserve.HeadTimeDefault, ""},
+		{"a body that stops", "POST / HTTP/1.1\r\nHost: q\r\nContent-Length: 21\r\n\r\nAct", 0, httpserve.GraceDefault, "HTTP/1.1 408"},
+		{"a chunked body that stops", "POST / HTTP/1.1\r\nHost: q\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nAct", 0, httpserve.GraceDefault, "HTTP/1.1 408"},
+		{"nothing at all", "", 0, httpserve.HeadTimeDefault, ""},
 		{"a long poll", poll, 20 * time.Second, 20 * time.Second, "HTTP/1.1 200"},
 	} {
 		for name, newServer := range webServers {
@@ -263,7 +299,7 @@ func TestSlowClients(t *testing.T) {
 }
 
 // firstWords sends something to a server and returns the first 12 bytes that come back, and after how long.
-func firstWords(t *testing.T, server webServer, send string) (after time.Duration, words string) {
+func firstWords(t *testing.T, server *httpserve.Server, send string) (after time.Duration, words string) {
 	t.Helper()
 	l := newPipeListener()
 	go func() { _ = server.Serve(l) }()
@@ -274,7 +310,7 @@ func firstWords(t *testing.T, server webServer, send string) (after time.Duratio
 	}
 	first := make([]byte, 12)
 	n, _ := io.ReadFull(conn, first)
-	after = time.Since(start)
+	after = time.Since(start).Round(time.Second)
 	_ = conn.Close()
 	_ = server.Close()
 	return after, string(first[:n])
@@ -290,7 +326,7 @@ func TestDeadlinesEndWithTheirRequest(t *testing.T) {
 	}
 }
 
-func checkDeadlinesEnd(t *testing.T, server webServer) {
+func checkDeadlinesEnd(t *testing.T, server *httpserve.Server) {
 	l := newPipeListener()
 	go func() { _ = server.Serve(l) }()
 	conn := l.dial()
@@ -307,7 +343,7 @@ func checkDeadlinesEnd(t *testing.T, server webServer) {
 			t.Fatalf("the answer is %v, %v", res, err)
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
-		time.Sleep(idleTimeMax - time.Second)
+		time.Sleep(httpserve.IdleTimeDefault - time.Second)
 	}
 	_ = conn.Close()
 	_ = server.Close()
@@ -322,7 +358,7 @@ func TestClientsThatLeaveEndTheirPoll(t *testing.T) {
 	}
 }
 
-func checkLeaving(t *testing.T, newServer func(http.Handler) webServer) {
+func checkLeaving(t *testing.T, newServer func(http.Handler) *httpserve.Server) {
 	var seen Observation
 	f := &fake{err: context.Canceled, hook: func(ctx context.Context) { <-ctx.Done() }}
 	l := newPipeListener()

@@ -20,11 +20,11 @@ func (x *exchange) localStackMessages() error {
 	}
 	asJSON := strings.Contains(x.r.Header.Get("Accept"), "application/json")
 	x.protocol = x.front.query
-	req, err := x.front.query.parse(x.r, body)
-	if err != nil {
+	if err := x.authenticate(body); err != nil {
 		return err
 	}
-	if err := x.authenticate(body); err != nil {
+	req, err := x.front.query.parse(x.r, body)
+	if err != nil {
 		return err
 	}
 	x.action = "Peek"

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sqs/awsjson"
 )
@@ -19,6 +20,12 @@ type Options struct {
 	// everybody is the owner of the account, which is for tests.
 	Authenticate func(r *http.Request, body []byte) (queue.Caller, error)
 
+	// Admit, unless it is nil, may refuse a request by its head with a [*queue.Error], whoever has sent it.
+	Admit func(*http.Request) error
+	// Recognize tells from a request's head whether it names a key that there is, before a body of some size is read;
+	// an error is what Authenticate would come to whatever that is. When it is nil, every request is taken to name one.
+	Recognize func(*http.Request) (known bool, err error)
+
 	Account string // the server's own, 12 digits
 
 	// PublicURL is what the URLs of queues begin with. When it is empty, they follow each request's Host.
@@ -28,8 +35,8 @@ type Options struct {
 
 	// BodyMax bounds a request's body, in bytes. Zero means 8 MiB, enough for a message of 1 MiB in any escaping.
 	BodyMax int64
-	// BodiesMax bounds the bodies of all requests being served together, in bytes; what would exceed it is
-	// answered ServiceUnavailable. Zero means 256 MiB. It is never less than BodyMax.
+	// BodiesMax bounds the memory of the bodies of all requests being served together, in bytes, and parts of it those
+	// that are arriving; see [httpserve.Memory]. What would exceed it is answered ServiceUnavailable. Zero means 256 MiB.
 	BodiesMax int64
 
 	// Logger may be nil. Requests are logged at debug level, faults of the server as warnings.
@@ -67,10 +74,13 @@ type front struct {
 	log    *slog.Logger
 	json   jsonProtocol
 	query  queryProtocol
-	bodies budget
-	// buffers holds *[]byte, to write answers to, and memory those of requests' bodies.
-	buffers, memory sync.Pool
+	memory *httpserve.Memory // of requests' bodies
+	// buffers holds *[]byte, to write answers to.
+	buffers sync.Pool
 }
+
+// noAddress has no share of the memory of bodies.
+var noAddress netip.Addr
 
 // New returns a handler that answers the API on any path, by GET and POST, and a few small routes besides:
 // the peek under /forebay/v1/queues/, LocalStack's /_aws/sqs/messages, and the action GetCallerIdentity of STS.
@@ -87,11 +97,11 @@ func New(opts Options) http.Handler {
 	if opts.Authenticate == nil {
 		opts.Authenticate = everybodyIsOwner(opts.Account)
 	}
-	f := &front{opts: opts, log: opts.Logger}
-	f.bodies.max = max(opts.BodiesMax, opts.BodyMax)
+	claimed := max(opts.BodiesMax/8*3, 4*opts.BodyMax) // enough for one of the largest from one address
+	f := &front{opts: opts, log: opts.Logger, memory: httpserve.NewMemory(httpserve.MemoryOptions{
+		All: max(opts.BodiesMax, claimed), Claimed: claimed})}
 	f.json.documents = &sync.Pool{New: func() any { return new(awsjson.Document) }}
 	f.buffers.New = func() any { return new([]byte) }
-	f.memory.New = f.buffers.New
 	return f
 }
 

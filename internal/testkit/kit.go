@@ -14,9 +14,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/forebay-mq/forebay/internal/broker"
-	"github.com/forebay-mq/forebay/internal/http1"
 	"github.com/forebay-mq/forebay/internal/pebblestore"
 	"github.com/forebay-mq/forebay/internal/pebblestore/crashfs"
+	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sqs"
 )
@@ -53,16 +53,10 @@ type Kit struct {
 	network *network
 	store   *pebblestore.Store
 	broker  *broker.Broker
-	server  webServer
+	server  *httpserve.Server
 	client  *http.Client
 
 	requestIDs sync.Map // every x-amzn-RequestId seen
-}
-
-// webServer speaks HTTP over connections.
-type webServer interface {
-	Serve(net.Listener) error
-	Close() error
 }
 
 // Run calls f in a bubble of its own with a started Kit, and stops the Kit afterwards. The test fails when the
@@ -117,10 +111,7 @@ func (k *Kit) start() {
 		TrustedProxies: k.opts.TrustedProxies,
 		Logger:         logger,
 	})
-	k.server = &http1.Server{Handler: handler, Logger: logger}
-	if k.opts.NetHTTP {
-		k.server = sqs.NewServer(http1.EndUnclear(handler), sqs.ServerOptions{Logger: logger})
-	}
+	k.server = httpserve.New(httpserve.Options{Handler: handler, NetHTTP: k.opts.NetHTTP, Decides: true, Logger: logger})
 	k.client = &http.Client{Transport: &http.Transport{DialContext: k.network.dial, MaxIdleConnsPerHost: 2048}}
 	go k.server.Serve(k.network)
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package server
+package httpserve
 
 // descriptorsMax is zero: it is not known here.
 func descriptorsMax() int { return 0 }
