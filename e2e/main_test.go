@@ -60,7 +60,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	// Servers of the tests are none of the user's, nor are the user's contexts for tests.
-	for _, name := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"} {
+	for _, name := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME"} { // not XDG_CACHE_HOME: go build keeps its cache there
 		if err := os.Setenv(name, filepath.Join(folder, name)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
