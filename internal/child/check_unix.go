@@ -164,7 +164,7 @@ func envProgram(words []string) string {
 func startReason(err error) error {
 	switch {
 	case errors.Is(err, unix.ENOEXEC):
-		return fmt.Errorf("%w: it is no program for this machine, and no script that begins with #!", unix.ENOEXEC)
+		return fmt.Errorf("%w: it is no program for this machine, and no script, which begins with #! and an interpreter", unix.ENOEXEC)
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("%w: the loader or interpreter that it needs is not there", unix.ENOENT)
 	}
