@@ -164,9 +164,15 @@ func spokePlainToTLS(err error) bool {
 }
 
 // cutOff reports whether the other side ended the connection without an answer. One that speaks TLS may do so to a client
-// that does not, and its word on that gets lost.
+// that does not, and its word on that gets lost. A write that was under way when the reading of the same connection failed
+// finds the connection closed on this side.
 func cutOff(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	for _, end := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // speaksTLS tries whether TLS is spoken where endpoint says that plain HTTP is. Whose certificate it is does not matter:

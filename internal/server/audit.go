@@ -41,14 +41,28 @@ func (s *Server) auditor() func(*http.Request, sqs.Audited) {
 		if a.Code == "" {
 			e.Result = audit.ResultOK
 		}
-		if e.Principal == "" {
-			e.Key = access.ClaimedID(r)
-		}
-		if !e.Address.IsValid() { // who called is not known, where from is
-			e.Address, e.Secure = peer(r)
-		}
-		s.audit.Record(e)
+		s.recordAudit(r, e)
 	}
+}
+
+// auditVisit tells the audit log how a request to the server itself ended.
+func (s *Server) auditVisit(v *visit, result string, status int) {
+	s.recordAudit(v.r, audit.Entry{
+		RequestID: v.id, Action: v.action, Object: v.object,
+		Principal: v.by.Principal, Key: v.by.ID, Address: v.by.Source, Secure: v.by.Secure,
+		Result: result, Status: status,
+	})
+}
+
+// recordAudit records an entry, with what the request says of a caller that is not known.
+func (s *Server) recordAudit(r *http.Request, e audit.Entry) {
+	if e.Principal == "" {
+		e.Key = access.ClaimedID(r)
+	}
+	if !e.Address.IsValid() {
+		e.Address, e.Secure = peer(r)
+	}
+	s.audit.Record(e)
 }
 
 // peer returns the address that a request came from, and whether it came over TLS.

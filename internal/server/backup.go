@@ -25,27 +25,22 @@ type BackupReply struct {
 	Keys      bool    `json:"keys"` // whether the access keys are in it
 }
 
-// backupError is the answer when no backup was made.
-type backupError struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
 // backup makes a copy of the data folder while everything goes on. Only the owner may ask, and only with JSON,
 // which a web page cannot send here behind its reader's back.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
-	v, body, ok := s.admit(w, r, "make backups")
+	v, body, ok := s.admit(w, r, "MakeBackup", "make backups")
 	if !ok {
 		return
 	}
 	var in BackupRequest
 	if !v.isJSON() || json.Unmarshal(body, &in) != nil || !filepath.IsAbs(in.Directory) {
-		writeJSON(w, http.StatusBadRequest, backupError{"InvalidRequest",
-			`Send JSON like {"directory": "/backup/forebay"}, with an absolute path on the server's machine.`})
+		v.refuse(http.StatusBadRequest, "InvalidRequest",
+			`Send JSON like {"directory": "/backup/forebay"}, with an absolute path on the server's machine.`)
 		return
 	}
+	v.object = in.Directory
 	if s.opts.FS != nil {
-		writeJSON(w, http.StatusConflict, backupError{"InMemory", "This server keeps its data in memory: there is nothing to back up."})
+		v.refuse(http.StatusConflict, "InMemory", "This server keeps its data in memory: there is nothing to back up.")
 		return
 	}
 	reply, err := s.Backup(in.Directory)
@@ -55,18 +50,11 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, fs.ErrExist) {
 			status, code = http.StatusConflict, "DirectoryNotEmpty"
 		}
-		writeJSON(w, status, backupError{code, err.Error()})
+		v.refuse(status, code, err.Error())
 		return
 	}
-	s.note(v, "make a backup", reply.Directory, "")
 	s.log.Info("backup made", "directory", reply.Directory, "bytes", reply.Bytes, "dur", time.Duration(reply.Seconds*float64(time.Second)))
-	writeJSON(w, http.StatusOK, reply)
-}
-
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value)
+	v.done(reply)
 }
 
 // Backup copies the data folder into directory, which must be missing or empty, while the server goes on. The

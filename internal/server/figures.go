@@ -7,7 +7,6 @@ import (
 
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sigv4"
-	"github.com/forebay-mq/forebay/internal/sqs"
 )
 
 // mayFunc reports for each name whether the asker may see the figures of the queue of that name. The nil function lets
@@ -60,14 +59,14 @@ func (s *Server) reader(r *http.Request) (*queue.Caller, error) {
 
 // turnAway answers who must not see figures.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, by *queue.Caller, err error) {
-	v := &visit{w: w, r: r, id: sqs.NewRequestID(), by: *by}
-	w.Header().Set("X-Amzn-Requestid", v.id)
+	v := s.visit(w, r, "ReadFigures")
+	v.by, v.object = *by, r.URL.Path
 	if errors.Is(err, errNoKey) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Forebay", charset="UTF-8"`)
 		v.refuse(http.StatusUnauthorized, "Unauthorized", err.Error()+".")
 		return
 	}
-	s.refuseCaller(v, "see figures", err)
+	v.refuseCaller(err)
 }
 
 // visibleTo returns what a caller may see, as its key stands whenever it is asked.

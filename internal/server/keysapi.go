@@ -53,10 +53,12 @@ func servesKeys(path string) bool {
 
 // manageKeys answers requests about keys, all of which are for owners alone.
 func (s *Server) manageKeys(w http.ResponseWriter, r *http.Request) {
-	v, body, ok := s.admit(w, r, "manage keys")
+	v, body, ok := s.admit(w, r, "ManageKeys", "manage keys")
 	if !ok {
 		return
 	}
+	name, verb, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, KeysAPI), "/"), "/")
+	v.object = name
 	if s.keys == nil {
 		v.refuse(http.StatusConflict, "NoKeys", "This server has no keys: it accepts any credentials.")
 		return
@@ -65,14 +67,13 @@ func (s *Server) manageKeys(w http.ResponseWriter, r *http.Request) {
 		v.refuse(http.StatusUnsupportedMediaType, "InvalidRequest", "Send the header Content-Type: application/json.")
 		return
 	}
-	name, verb, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, KeysAPI), "/"), "/")
 	switch route := r.Method + " " + verb; {
 	case name == "" && route == "GET ":
-		v.answer(http.StatusOK, KeyList{Keys: access.ShowAll(s.keys, s.now())})
+		v.show(KeyList{Keys: access.ShowAll(s.keys, s.now())})
 	case name == "" && route == "POST ":
 		s.createKey(v, body)
 	case name != "" && route == "GET ":
-		s.showKey(v, name, access.Key{})
+		s.showKey(v, name)
 	case name != "" && route == "PATCH ":
 		s.changeKey(v, name, body)
 	case name != "" && route == "DELETE ":
@@ -91,18 +92,17 @@ func (s *Server) createKey(v *visit, body []byte) {
 	if !v.read(body, &in) {
 		return
 	}
+	v.action, v.object = "CreateKey", in.Name
 	opts, err := in.Options()
+	var key access.Key
 	if err == nil {
-		var key access.Key
-		if key, err = s.keys.Create(in.Name, opts); err == nil {
-			s.changed(v, "create a key", in.Name, key, nil)
-			return
-		}
+		key, err = s.keys.Create(in.Name, opts)
 	}
-	s.refuseChange(v, "create a key", in.Name, err)
+	s.changed(v, in.Name, key, err)
 }
 
 func (s *Server) changeKey(v *visit, name string, body []byte) {
+	v.action = "ChangeKey"
 	var in KeyPatch
 	if !v.read(body, &in) {
 		return
@@ -111,10 +111,11 @@ func (s *Server) changeKey(v *visit, name string, body []byte) {
 	if err == nil {
 		err = s.keys.Change(name, change)
 	}
-	s.changed(v, "change a key", name, access.Key{}, err)
+	s.changed(v, name, access.Key{}, err)
 }
 
 func (s *Server) rotateKey(v *visit, name string, body []byte) {
+	v.action = "RotateKey"
 	var in KeyRotation
 	if len(body) > 0 && !v.read(body, &in) {
 		return
@@ -125,44 +126,52 @@ func (s *Server) rotateKey(v *visit, name string, body []byte) {
 		overlap = time.Duration(in.OverlapSeconds * float64(time.Second))
 	}
 	key, err := s.keys.Rotate(name, overlap)
-	s.changed(v, "rotate a key", name, key, err)
+	s.changed(v, name, key, err)
 }
 
 func (s *Server) deleteKey(v *visit, name string) {
+	v.action = "DeleteKey"
 	if err := s.keys.Delete(name); err != nil {
-		s.refuseChange(v, "delete a key", name, err)
+		v.refuseChange(err)
 		return
 	}
-	s.note(v, "delete a key", name, "")
-	v.answer(http.StatusOK, struct {
+	v.done(struct {
 		Name string `json:"name"`
 	}{name})
 }
 
 // changed answers with the key as it is now, and with its secret when that is given.
-func (s *Server) changed(v *visit, what, name string, key access.Key, err error) {
+func (s *Server) changed(v *visit, name string, key access.Key, err error) {
 	if err != nil {
-		s.refuseChange(v, what, name, err)
+		v.refuseChange(err)
 		return
 	}
-	s.note(v, what, name, "")
-	s.showKey(v, name, key)
+	if shown, ok := s.shownKey(v, name); ok {
+		shown.Secret = key.Secret.Reveal() // the only time that it is shown
+		v.done(shown)
+	}
 }
 
-// showKey answers with one key. The secret of fresh is shown, if it has one: the only time that it is.
-func (s *Server) showKey(v *visit, name string, fresh access.Key) {
+// showKey answers with one key, without its secret.
+func (s *Server) showKey(v *visit, name string) {
+	if shown, ok := s.shownKey(v, name); ok {
+		v.show(shown)
+	}
+}
+
+// shownKey returns a key as it is shown, or answers that there is none of that name.
+func (s *Server) shownKey(v *visit, name string) (access.Shown, bool) {
 	for _, shown := range access.ShowAll(s.keys, s.now()) {
 		if shown.Name == name {
-			shown.Secret = fresh.Secret.Reveal()
-			v.answer(http.StatusOK, shown)
-			return
+			return shown, true
 		}
 	}
 	v.refuse(http.StatusNotFound, "KeyNotFound", "There is no key of that name.")
+	return access.Shown{}, false
 }
 
 // refuseChange answers why the keys have stayed as they were.
-func (s *Server) refuseChange(v *visit, what, name string, err error) {
+func (v *visit) refuseChange(err error) {
 	status, code := http.StatusInternalServerError, "InternalError"
 	switch {
 	case errors.Is(err, access.ErrKeyMissing):
@@ -174,7 +183,6 @@ func (s *Server) refuseChange(v *visit, what, name string, err error) {
 	case errors.Is(err, access.ErrKeyInvalid):
 		status, code = http.StatusBadRequest, "InvalidRequest"
 	}
-	s.note(v, what, name, code)
 	v.refuse(status, code, err.Error())
 }
 

@@ -78,7 +78,7 @@ func (s *Server) routes() http.Handler {
 		began := time.Now()
 		counted := &countingWriter{ResponseWriter: w}
 		if err := s.checkPage(r); err != nil {
-			s.refuseCaller(&visit{w: counted, r: r, id: sqs.NewRequestID()}, "be called from this page", err)
+			s.visit(counted, r, "CallFromPage").refuseCaller(err)
 		} else {
 			httpserve.Keep(r.Context(), false)
 			found.handler.ServeHTTP(counted, r)
