@@ -26,7 +26,7 @@ func sidePages(listener net.Listener, pages http.Handler, log *slog.Logger) *htt
 	if err != nil || !peer.Addr().IsLoopback() {
 		guard.Hosts = []string{"*"} // whatever name this machine has
 	}
-	handler := httpserve.AtMost(sidePagesAtOnce, sidePagesPatience, pages)
+	handler := httpserve.AtMost(sidePagesAtOnce, sidePagesPatience)(pages)
 	return httpserve.New(httpserve.Options{
 		Handler: guard.Handler(handler, "Use localhost or an IP address, or have it listen on an address that others reach."),
 		Health:  func(r *http.Request) bool { return r.URL.Path == "/livez" || r.URL.Path == "/metrics" },

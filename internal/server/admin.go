@@ -89,6 +89,9 @@ func (v *visit) refuse(status int, code, message string) {
 	v.s.auditVisit(v, code, status)
 	// Strangers can make many of these, so they are only for who looks for them.
 	v.s.log.Debug("a request to the server was refused", v.attrs("code", code)...)
+	if v.by.Principal == "" {
+		v.s.pace.Wait(v.r.Context(), v.s.source(v.r), 1)
+	}
 	v.write(status, apiError{code, message})
 }
 

@@ -3,8 +3,10 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 
+	"github.com/forebay-mq/forebay/internal/forwarded"
 	"github.com/forebay-mq/forebay/internal/queue"
 	"github.com/forebay-mq/forebay/internal/sigv4"
 )
@@ -12,6 +14,14 @@ import (
 // mayFunc reports for each name whether the asker may see the figures of the queue of that name. The nil function lets
 // through everything.
 type mayFunc = func(names []string) []bool
+
+// figuresCost is what a page of figures costs a stranger, by what a refused request does; see [httpserve.Pace].
+const figuresCost = 30
+
+// source returns the address that a request came from, as trusted proxies tell it.
+func (s *Server) source(r *http.Request) netip.Addr {
+	return forwarded.Proxies(s.opts.TrustedProxies).Client(r).Addr
+}
 
 // figures serves what is known about queues. Without a key everybody sees everything, unless that is closed. With a key
 // one sees the queues of which it may read the attributes, and an admin everything.
@@ -22,7 +32,10 @@ func (s *Server) figures(serve func(may mayFunc) http.Handler) http.Handler {
 		switch {
 		case err != nil:
 			s.turnAway(w, r, by, err)
-		case by == nil || by.Owner && by.Account == s.opts.Account:
+		case by == nil:
+			s.pace.Wait(r.Context(), s.source(r), figuresCost)
+			all.ServeHTTP(w, r)
+		case by.Owner && by.Account == s.opts.Account:
 			all.ServeHTTP(w, r)
 		default:
 			serve(s.visibleTo(*by)).ServeHTTP(w, r)

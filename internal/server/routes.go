@@ -30,7 +30,8 @@ const (
 func (s *Server) routes() http.Handler {
 	ready := telemetry.ReadyHandler(s.checks())
 	live := telemetry.LiveHandler()
-	metrics := httpserve.AtMost(metricsAtOnce, metricsPatience, s.figures(s.metrics.Of))
+	limit := httpserve.AtMost(metricsAtOnce, metricsPatience)
+	metrics := s.figures(func(may mayFunc) http.Handler { return limit(s.metrics.Of(may)) })
 	routes := map[string]route{
 		"GET /livez":              {"health", live},
 		"GET /readyz":             {"health", ready},
@@ -54,6 +55,7 @@ func (s *Server) routes() http.Handler {
 		TrustedProxies: s.opts.TrustedProxies,
 		Logger:         s.log,
 		Observe:        s.observe,
+		Pace:           s.pace,
 		Audit:          s.auditor(),
 		AuditAll:       s.opts.AuditAll,
 	})

@@ -96,6 +96,7 @@ type Server struct {
 	auth   Authenticate
 	heads  func(*http.Request) (known bool, err error) // see sqs.Options.Recognize; nil: every request names a key
 	pages  *httpserve.Pages                            // nil: signatures keep pages out
+	pace   *httpserve.Pace                             // of answers to strangers
 
 	basicAuth func(*http.Request) (queue.Caller, error) // nil: there are no keys
 
@@ -129,7 +130,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{opts: opts, log: opts.Logger, failed: make(chan error, 1), stopped: make(chan struct{})}
+	s := &Server{opts: opts, log: opts.Logger, pace: httpserve.NewPace(httpserve.PaceOptions{}), failed: make(chan error, 1), stopped: make(chan struct{})}
 	if err := s.openStore(); err != nil {
 		return nil, err
 	}

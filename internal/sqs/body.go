@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/forebay-mq/forebay/internal/forwarded"
 	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 )
 
@@ -25,7 +24,7 @@ func (x *exchange) readBody() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		x.body = x.memory.Body(forwarded.Proxies(x.opts.TrustedProxies).Client(x.r).Addr, trust)
+		x.body = x.memory.Body(x.client(), trust)
 	}
 	body, err := x.body.Read(x.r.Body, length, x.opts.BodyMax)
 	x.bodyIn = int64(len(body))

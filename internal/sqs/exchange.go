@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
 
+	"github.com/forebay-mq/forebay/internal/forwarded"
 	"github.com/forebay-mq/forebay/internal/platform/httpserve"
 	"github.com/forebay-mq/forebay/internal/queue"
 )
@@ -167,6 +169,7 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 	}
 	x.status, x.bodyOut = status, int64(len(body))
 	x.audit()
+	x.paceStranger()
 	x.w.WriteHeader(status)
 	// A client that does not read its answer is told nothing more; what it received stays in flight.
 	_, _ = x.w.Write(body)
@@ -174,6 +177,28 @@ func (x *exchange) answer(status int, contentType string, fill func([]byte) []by
 		*buffer = body
 		x.buffers.Put(buffer)
 	}
+}
+
+// paceBytes is how many bytes of a refused body cost as much as the request itself.
+const paceBytes = 8 << 10
+
+// paceStranger delays the answer to a request that is refused and whose sender is not known, if many of them come. Its
+// body is not kept meanwhile.
+func (x *exchange) paceStranger() {
+	if x.code == "" || x.caller.Principal != "" || x.opts.Pace == nil {
+		return
+	}
+	x.body.Close()
+	from := x.caller.Source
+	if !from.IsValid() {
+		from = x.client()
+	}
+	x.opts.Pace.Wait(x.r.Context(), from, 1+float64(x.bodyIn)/paceBytes)
+}
+
+// client returns the address that the request came from.
+func (x *exchange) client() netip.Addr {
+	return forwarded.Proxies(x.opts.TrustedProxies).Client(x.r).Addr
 }
 
 // finish ends the exchange, also after a panic.

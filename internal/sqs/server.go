@@ -39,6 +39,9 @@ type Options struct {
 	// that are arriving; see [httpserve.Memory]. What would exceed it is answered ServiceUnavailable. Zero means 256 MiB.
 	BodiesMax int64
 
+	// Pace delays what strangers are told when they are refused often. It may be nil.
+	Pace *httpserve.Pace
+
 	// Logger may be nil. Requests are logged at debug level, faults of the server as warnings.
 	Logger *slog.Logger
 	// Audit, unless it is nil, is called before the answer to a request that has changed more than messages, or is

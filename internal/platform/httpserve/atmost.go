@@ -5,10 +5,14 @@ import (
 	"time"
 )
 
-// AtMost returns a handler that lets a costly one work for n requests at a time. Others wait for their turn up to
-// patience, and are refused then.
-func AtMost(n int, patience time.Duration, next http.Handler) http.Handler {
+// AtMost returns what lets costly handlers work for n requests at a time, all those together that it is given. Other
+// requests wait for their turn up to patience, and are refused then.
+func AtMost(n int, patience time.Duration) func(http.Handler) http.Handler {
 	turns := make(chan struct{}, n)
+	return func(next http.Handler) http.Handler { return atMost(turns, patience, next) }
+}
+
+func atMost(turns chan struct{}, patience time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case turns <- struct{}{}:

@@ -259,7 +259,7 @@ func TestKeepElsewhere(t *testing.T) { Keep(context.Background(), true) }
 
 func TestAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := AtMost(2, time.Second, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(700 * time.Millisecond) }))
+		h := AtMost(2, time.Second)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(700 * time.Millisecond) }))
 		codes := make(chan int, 6)
 		for range 6 {
 			go func() {
