@@ -44,12 +44,12 @@ type Exec struct {
 	done    sync.WaitGroup
 
 	mu      sync.Mutex
-	running map[string]*process
+	running map[string]*spawned
 	killing bool // Close has run out of patience
 }
 
-// process is a worker.
-type process struct {
+// spawned is the process of a worker.
+type spawned struct {
 	cmd    *exec.Cmd
 	socket *notifySocket // nil: none could be made
 }
@@ -74,7 +74,7 @@ func NewExec(o ExecOptions) (*Exec, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Exec{options: o, folder: folder, events: make(chan pool.Event, eventsMax), spawn: make(chan func()), running: map[string]*process{}}
+	d := &Exec{options: o, folder: folder, events: make(chan pool.Event, eventsMax), spawn: make(chan func()), running: map[string]*spawned{}}
 	d.done.Go(d.spawner)
 	return d, nil
 }
@@ -116,7 +116,7 @@ func (d *Exec) start(o pool.Order, w pool.Spec) error {
 		cmd.Stdout, cmd.Stderr = d.options.Output, d.options.Output
 	}
 	cmd.SysProcAttr = ownGroup()
-	p := &process{cmd: cmd}
+	p := &spawned{cmd: cmd}
 	extra := slices.Clone(d.options.Env)
 	if socket, err := listenNotify(filepath.Join(d.folder, w.ID)); err == nil {
 		p.socket = socket
@@ -141,7 +141,7 @@ func (d *Exec) start(o pool.Order, w pool.Spec) error {
 }
 
 // listen passes on what a worker says of itself, until its socket is closed.
-func (d *Exec) listen(id string, p *process) {
+func (d *Exec) listen(id string, p *spawned) {
 	for state := range p.socket.states() {
 		switch state {
 		case "READY=1":
@@ -153,7 +153,7 @@ func (d *Exec) listen(id string, p *process) {
 }
 
 // wait waits for the end of a worker and clears away what it has left behind.
-func (d *Exec) wait(id string, p *process) {
+func (d *Exec) wait(id string, p *spawned) {
 	err := p.cmd.Wait()
 	endGroup(p.cmd.Process.Pid)
 	p.socket.close()
